@@ -1,0 +1,1 @@
+//! Broker semantics, written against the port.

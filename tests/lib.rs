@@ -1,0 +1,1 @@
+//! Tests that stand above single crates: one binary a folder.
