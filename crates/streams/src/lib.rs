@@ -1,0 +1,3 @@
+//! Kafka Streams for Rust.
+
+pub mod codec;
