@@ -1,1 +1,19 @@
-//! Byte stores of millstream.
+//! Byte stores of millstream. Knows no Kafka and no formats.
+//!
+//! A [`Database`] holds all stores of one task. What is not committed yet lives in an [`Overlay`]
+//! in front of it; a commit is one atomic [`CommitBatch`] of data and changelog offsets, an abort
+//! drops the overlay.
+
+mod batch;
+mod database;
+mod error;
+mod memory;
+mod overlay;
+mod range;
+
+pub use batch::CommitBatch;
+pub use database::{Database, Entry, Scan, StateBackend};
+pub use error::StateError;
+pub use memory::{MemoryBackend, MemoryDatabase};
+pub use overlay::Overlay;
+pub use range::{KeyRange, ScanOrder};

@@ -37,14 +37,16 @@ pub trait Wire: Data {
 
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null() -> Result<Self, CodecError> {
-        Err(CodecError::new("null where the type has none: read it as an Option"))
+        Err(CodecError::new(
+            "null where the type has none: read it as an Option",
+        ))
     }
 }
 
 /// A format for a type, chosen by hand: overrides what the type says of itself, or serves a type
 /// that says nothing (Kafka's `Serde`).
 #[doc(alias = "Serde")]
-pub trait Codec<T>: Send + Sync + 'static {
+pub trait Codec<T: 'static>: Send + Sync + 'static {
     /// Appends the bytes of `value` to `out`. Not called when [`is_null`](Self::is_null).
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
@@ -58,12 +60,14 @@ pub trait Codec<T>: Send + Sync + 'static {
 
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null(&self) -> Result<T, CodecError> {
-        Err(CodecError::new("null where the type has none: read it as an Option"))
+        Err(CodecError::new(
+            "null where the type has none: read it as an Option",
+        ))
     }
 }
 
 /// Reads a value, or a null, with `codec`.
-pub(crate) fn decode_nullable<T>(
+pub(crate) fn decode_nullable<T: 'static>(
     codec: &dyn Codec<T>,
     bytes: Option<&[u8]>,
 ) -> Result<T, CodecError> {

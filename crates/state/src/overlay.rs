@@ -1,0 +1,181 @@
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::{CommitBatch, Database, Entry, KeyRange, Scan, ScanOrder, StateError};
+
+/// A task's database with what is not committed yet in front of it. Reads and scans see the
+/// pending writes over the committed ones.
+pub struct Overlay {
+    database: Box<dyn Database>,
+    batch: CommitBatch,
+}
+
+impl Overlay {
+    /// Nothing pending in front of `database`, which has `stores` stores.
+    pub fn new(database: Box<dyn Database>, stores: usize) -> Self {
+        Self {
+            database,
+            batch: CommitBatch::new(stores),
+        }
+    }
+
+    /// The value of `key`.
+    #[inline]
+    pub fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
+        match self.batch.pending(store, key) {
+            Some(pending) => Ok(pending.map(Cow::Borrowed)),
+            None => self.database.get(store, key),
+        }
+    }
+
+    /// Writes `value` under `key`, or deletes the key, to be committed later.
+    pub fn write(&mut self, store: usize, key: &[u8], value: Option<&[u8]>) {
+        self.batch.write(store, key, value);
+    }
+
+    /// The entries of a range, in unsigned byte order of their keys.
+    pub fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
+        let pending: BTreeMap<&[u8], Option<&[u8]>> = self
+            .batch
+            .writes(store)
+            .filter(|(key, _)| range.contains(key))
+            .collect();
+        let base = self.database.scan(store, range, order);
+        if pending.is_empty() {
+            return base;
+        }
+        match order {
+            ScanOrder::Forward => Box::new(Merge::new(pending.into_iter(), base, order)),
+            ScanOrder::Reverse => Box::new(Merge::new(pending.into_iter().rev(), base, order)),
+        }
+    }
+
+    /// About how many entries a store has; pending writes are not counted.
+    pub fn approximate_len(&self, store: usize) -> u64 {
+        self.database.approximate_len(store)
+    }
+
+    /// Up to which changelog offset (exclusive) the committed data of a store reaches.
+    pub fn changelog_offset(&self, store: usize) -> Option<i64> {
+        self.database.changelog_offset(store)
+    }
+
+    /// Notes the changelog offset that the pending writes of `store` lead up to.
+    pub fn set_changelog_offset(&mut self, store: usize, offset: i64) {
+        self.batch.set_offset(store, offset);
+    }
+
+    /// Commits what is pending in one atomic step.
+    pub fn commit(&mut self) -> Result<(), StateError> {
+        if self.batch.is_empty() {
+            Ok(())
+        } else {
+            self.database.commit(&mut self.batch)
+        }
+    }
+
+    /// Drops what is pending.
+    pub fn abort(&mut self) {
+        self.batch.clear();
+    }
+
+    /// Empties a store, pending writes of all stores dropped, to restore it from the beginning.
+    pub fn reset(&mut self, store: usize) -> Result<(), StateError> {
+        self.batch.clear();
+        self.database.reset(store)
+    }
+}
+
+impl fmt::Debug for Overlay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Overlay").finish_non_exhaustive()
+    }
+}
+
+/// Merges two ordered runs; where both have a key, the pending one counts.
+struct Merge<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> {
+    pending: std::iter::Peekable<P>,
+    base: std::iter::Peekable<Scan<'a>>,
+    order: ScanOrder,
+}
+
+impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Merge<'a, P> {
+    fn new(pending: P, base: Scan<'a>, order: ScanOrder) -> Self {
+        Self {
+            pending: pending.peekable(),
+            base: base.peekable(),
+            order,
+        }
+    }
+}
+
+impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Iterator for Merge<'a, P> {
+    type Item = Result<Entry<'a>, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let order = match (self.pending.peek(), self.base.peek()) {
+                (None, _) | (_, Some(Err(_))) => return self.base.next(),
+                (Some(_), None) => Ordering::Less,
+                (Some((pending, _)), Some(Ok((base, _)))) => match self.order {
+                    ScanOrder::Forward => (*pending).cmp(&**base),
+                    ScanOrder::Reverse => (**base).cmp(*pending),
+                },
+            };
+            if order == Ordering::Greater {
+                return self.base.next();
+            }
+            if order == Ordering::Equal {
+                self.base.next();
+            }
+            if let Some((key, Some(value))) = self.pending.next() {
+                return Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryDatabase;
+    use proptest::prelude::*;
+
+    fn entries(overlay: &Overlay, range: &KeyRange, order: ScanOrder) -> Vec<(Vec<u8>, Vec<u8>)> {
+        overlay
+            .scan(0, range, order)
+            .map(|entry| {
+                entry
+                    .map(|(k, v)| (k.into_owned(), v.into_owned()))
+                    .unwrap()
+            })
+            .collect()
+    }
+
+    proptest! {
+        /// Writes, commits and aborts in any order read like a sorted map with a savepoint.
+        #[test]
+        fn reads_like_a_map(steps in prop::collection::vec((0u8..12, prop::collection::vec(0u8..3, 0..3), any::<u8>()), 0..80), prefix in prop::collection::vec(0u8..3, 0..2)) {
+            let mut overlay = Overlay::new(Box::new(MemoryDatabase::new(1)), 1);
+            let mut committed = BTreeMap::new();
+            let mut model = committed.clone();
+            for (step, key, value) in steps {
+                match step {
+                    0 => { overlay.commit().unwrap(); committed = model.clone(); }
+                    1 => { overlay.abort(); model = committed.clone(); }
+                    2..=4 => { overlay.write(0, &key, None); model.remove(&key); }
+                    _ => { overlay.write(0, &key, Some(&[value])); model.insert(key.clone(), vec![value]); }
+                }
+                prop_assert_eq!(overlay.get(0, &key).unwrap().map(Cow::into_owned), model.get(&key).cloned());
+                for range in [KeyRange::all(), KeyRange::prefix(&prefix)] {
+                    let mut expected: Vec<_> = model.clone().into_iter().filter(|(k, _)| range.contains(k)).collect();
+                    prop_assert_eq!(entries(&overlay, &range, ScanOrder::Forward), expected.clone());
+                    expected.reverse();
+                    prop_assert_eq!(entries(&overlay, &range, ScanOrder::Reverse), expected);
+                }
+            }
+        }
+    }
+}
