@@ -1,4 +1,68 @@
 //! Formats: how keys and values become bytes.
+//!
+//! A type that implements [`Wire`] knows its format. The types that Kafka has serdes for are
+//! written byte for byte as Kafka writes them (`org.apache.kafka.common.serialization`);
+//! `#[derive(Wire)]` gives a type of one's own a format by one line:
+//!
+//! ```
+//! use millstream::codec::Wire;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Wire)]
+//! struct Order {
+//!     item: String,
+//!     count: u32,
+//! }
+//!
+//! let order = Order { item: "tea".into(), count: 2 };
+//! let mut bytes = Vec::new();
+//! order.encode(&mut bytes)?;
+//! assert_eq!(bytes, br#"{"item":"tea","count":2}"#);
+//! assert_eq!(Order::decode(&bytes)?, order);
+//! # Ok::<(), millstream::codec::CodecError>(())
+//! ```
+//!
+//! A [`Codec`] is a format chosen by hand, for one topic or store.
+
+mod bincode;
+mod boolean;
+mod bytes;
+mod change;
+mod json;
+mod list;
+mod numbers;
+mod offset_metadata;
+mod option;
+mod serde_data;
+mod string;
+mod timestamped;
+mod uuid;
+mod varint;
+mod void;
+mod wire_codec;
+
+#[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod round_trip;
+
+pub use self::bincode::{Bincode, BincodeCodec};
+pub use bytes::RawBytes;
+pub(crate) use change::ChangeCodec;
+pub use json::{Json, JsonCodec};
+pub use list::List;
+pub use millstream_macros::Wire;
+pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
+pub(crate) use timestamped::TimestampedCodec;
+pub use wire_codec::WireCodec;
+
+/// What the code written by `#[derive(Wire)]` calls; no part of the API.
+#[doc(hidden)]
+pub mod private {
+    pub use super::bincode::{from_bincode, to_bincode};
+    pub use super::json::{from_json, to_json};
+    pub use super::serde_data::SerdeData;
+}
 
 /// Why a value could not be written or read. Holds no payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +73,10 @@ impl CodecError {
     /// An error with these words; they must not repeat the payload.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
+    }
+
+    fn null() -> Self {
+        Self::new("null where the type has none: read it as an Option")
     }
 }
 
@@ -24,7 +92,13 @@ impl<T: Clone + Send + 'static> Data for T {}
     note = "add `#[derive(Wire)]` to it (with serde's `Serialize` and `Deserialize`), wrap it in `Json<..>` or `Bincode<..>`, or give the topic its formats with `Topic::with(name, key_codec, value_codec)`"
 )]
 pub trait Wire: Data {
-    /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null).
+    /// Bytes of every value, where Kafka's `ListSerde` writes values of this type without their
+    /// length: short, integer, long, float, double and UUID, and no other.
+    #[doc(hidden)]
+    const LIST_ENTRY_SIZE: Option<usize> = None;
+
+    /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null). After an
+    /// error `out` may hold a part of them.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
     /// Reads a value from its bytes, all of them.
@@ -37,17 +111,16 @@ pub trait Wire: Data {
 
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null() -> Result<Self, CodecError> {
-        Err(CodecError::new(
-            "null where the type has none: read it as an Option",
-        ))
+        Err(CodecError::null())
     }
 }
 
 /// A format for a type, chosen by hand: overrides what the type says of itself, or serves a type
 /// that says nothing (Kafka's `Serde`).
 #[doc(alias = "Serde")]
-pub trait Codec<T: 'static>: Send + Sync + 'static {
-    /// Appends the bytes of `value` to `out`. Not called when [`is_null`](Self::is_null).
+pub trait Codec<T>: Send + Sync + 'static {
+    /// Appends the bytes of `value` to `out`. Not called when [`is_null`](Self::is_null). After an
+    /// error `out` may hold a part of them.
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
     /// Reads a value from its bytes, all of them.
@@ -60,9 +133,7 @@ pub trait Codec<T: 'static>: Send + Sync + 'static {
 
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null(&self) -> Result<T, CodecError> {
-        Err(CodecError::new(
-            "null where the type has none: read it as an Option",
-        ))
+        Err(CodecError::null())
     }
 }
 

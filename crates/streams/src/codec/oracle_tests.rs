@@ -1,0 +1,261 @@
+//! The bytes that Kafka Streams itself wrote, row by row of `tests/oracle/cases/formats.jsonl`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::str::FromStr;
+
+use millstream_broker::{murmur2, partition_for_key};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::varint::{read_varint, write_varint};
+use super::{
+    ChangeCodec, Codec, CodecError, List, TimestampedCodec, Wire, WireCodec, decode_nullable,
+    decode_offset_metadata, encode_offset_metadata,
+};
+use crate::record::{Change, Timestamped};
+
+const CASES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/oracle/cases/formats.jsonl"
+);
+
+/// Formats of operators that are still to be written, and other encodings of text, which Kafka
+/// Streams never uses of its own accord.
+const LATER: &[&str] = &[
+    "aggregation_with_headers",
+    "checkpoint",
+    "foreign_key.combined_key",
+    "foreign_key.prefix",
+    "foreign_key.response",
+    "foreign_key.subscription",
+    "headers",
+    "murmur3_128",
+    "outer_join.key",
+    "outer_join.list",
+    "outer_join.value",
+    "position",
+    "record_context",
+    "serde.string_encoding",
+    "session_key.store",
+    "session_key.store_index",
+    "session_key.store_time_first",
+    "session_key.topic",
+    "suppress.changelog_v3",
+    "value_timestamp_headers",
+    "versioned.segment_row",
+    "window_key.partition",
+    "window_key.store",
+    "window_key.store_index",
+    "window_key.store_time_first",
+    "window_key.topic",
+];
+
+/// Formats that have a test here.
+const NOW: &[(&str, fn(&Row))] = &[
+    ("change", change),
+    ("offset_metadata", offset_metadata),
+    ("partition", partition),
+    ("serde.boolean", |row| serde(row, bool::from_str)),
+    ("serde.byte_array", |row| serde(row, hex)),
+    ("serde.byte_buffer", |row| serde(row, hex)),
+    ("serde.bytes", |row| serde(row, hex)),
+    ("serde.double", |row| serde(row, f64::from_str)),
+    ("serde.float", |row| serde(row, f32::from_str)),
+    ("serde.integer", |row| serde(row, i32::from_str)),
+    ("serde.list", list),
+    ("serde.long", |row| serde(row, i64::from_str)),
+    ("serde.short", |row| serde(row, i16::from_str)),
+    ("serde.string", |row| serde(row, String::from_str)),
+    ("serde.uuid", |row| serde(row, Uuid::from_str)),
+    ("serde.void", void),
+    ("value_and_timestamp", value_and_timestamp),
+    ("varint", varint),
+];
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    format: String,
+    input: Value,
+    bytes: Option<String>,
+    result: Option<Value>,
+}
+
+impl Row {
+    /// The bytes that Kafka wrote, or its null.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        self.bytes.as_deref().map(|text| hex(text).expect("hex"))
+    }
+
+    fn text(&self, field: &str) -> Option<String> {
+        self.input[field].as_str().map(str::to_owned)
+    }
+
+    fn number(&self, field: &str) -> i64 {
+        self.input[field].as_i64().expect("a number")
+    }
+
+    fn result(&self) -> &Value {
+        self.result.as_ref().expect("a result")
+    }
+}
+
+#[test]
+fn equals_kafka() {
+    let rows = std::fs::read_to_string(CASES).expect(CASES);
+    let mut ran: BTreeMap<&str, usize> = NOW.iter().map(|(format, _)| (*format, 0)).collect();
+    let mut put_off = BTreeSet::new();
+    for line in rows.lines() {
+        let row: Row = serde_json::from_str(line).expect(line);
+        if let Some((format, check)) = NOW.iter().find(|(format, _)| *format == row.format) {
+            check(&row);
+            *ran.entry(format).or_default() += 1;
+        } else {
+            assert!(
+                LATER.contains(&row.format.as_str()),
+                "no test for the format {}",
+                row.format
+            );
+            put_off.insert(row.format);
+        }
+    }
+    for (format, count) in &ran {
+        assert!(*count > 0, "no row of {format}");
+    }
+    assert!(
+        put_off.iter().eq(LATER),
+        "put off without a row: {LATER:?} against {put_off:?}"
+    );
+}
+
+/// `value` is written as Kafka wrote it, and what Kafka wrote is read as something that is written
+/// in the same way: bytes are compared, so that NaN and −0 count too.
+fn check<T: Debug + 'static>(row: &Row, codec: &dyn Codec<T>, value: &T) {
+    let expected = row.bytes();
+    let written = |value: &T| -> Result<Option<Vec<u8>>, CodecError> {
+        if codec.is_null(value) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        codec.encode(value, &mut bytes)?;
+        Ok(Some(bytes))
+    };
+    assert_eq!(
+        written(value),
+        Ok(expected.clone()),
+        "writing {value:?}: {row:?}"
+    );
+    let read = decode_nullable(codec, expected.as_deref());
+    assert_eq!(
+        read.and_then(|read| written(&read)),
+        Ok(expected),
+        "reading {row:?}"
+    );
+}
+
+fn serde<T: Wire + Debug, E: Debug>(row: &Row, parse: fn(&str) -> Result<T, E>) {
+    let value = row.text("value").map(|text| parse(&text).expect("a value"));
+    check(row, &WireCodec::<Option<T>>::new(), &value);
+}
+
+fn void(row: &Row) {
+    check(row, &WireCodec::<()>::new(), &());
+}
+
+fn list(row: &Row) {
+    match row.input["inner"].as_str() {
+        Some("boolean") => list_of(row, bool::from_str),
+        Some("double") => list_of(row, f64::from_str),
+        Some("float") => list_of(row, f32::from_str),
+        Some("integer") => list_of(row, i32::from_str),
+        Some("long") => list_of(row, i64::from_str),
+        Some("short") => list_of(row, i16::from_str),
+        Some("string") => list_of(row, String::from_str),
+        Some("uuid") => list_of(row, Uuid::from_str),
+        inner => panic!("no list of {inner:?}"),
+    }
+}
+
+fn list_of<T: Wire + Debug, E: Debug>(row: &Row, parse: fn(&str) -> Result<T, E>) {
+    let value = row.input["value"].as_array().map(|entries| {
+        let texts = entries.iter().map(Value::as_str);
+        texts
+            .map(|text| text.map(|text| parse(text).expect("a value")))
+            .collect::<List<_>>()
+    });
+    check(row, &WireCodec::<Option<List<Option<T>>>>::new(), &value);
+}
+
+fn varint(row: &Row) {
+    let value = i32::try_from(row.number("value")).expect("an i32");
+    let expected = row.bytes().expect("bytes");
+    let mut bytes = Vec::new();
+    write_varint(value, &mut bytes);
+    assert_eq!(bytes, expected, "{row:?}");
+    assert_eq!(
+        read_varint(&expected),
+        Ok((value, [].as_slice())),
+        "{row:?}"
+    );
+}
+
+fn change(row: &Row) {
+    let change = Change {
+        new: row.text("new"),
+        old: row.text("old"),
+    };
+    check(
+        row,
+        &ChangeCodec::new(WireCodec::<String>::shared()),
+        &change,
+    );
+}
+
+fn value_and_timestamp(row: &Row) {
+    let value = Timestamped {
+        value: row.text("value").expect("a value"),
+        timestamp: row.number("ts"),
+    };
+    check(
+        row,
+        &TimestampedCodec::new(WireCodec::<String>::shared()),
+        &value,
+    );
+}
+
+fn offset_metadata(row: &Row) {
+    let time = row.number("partition_time");
+    let text = row.result().as_str().expect("a text");
+    assert_eq!(decode_offset_metadata(text), time, "{row:?}");
+    // What processors keep there is read over, and not written yet.
+    if row.input["processor_metadata"]
+        .as_object()
+        .is_some_and(|kept| kept.is_empty())
+    {
+        assert_eq!(encode_offset_metadata(time), text, "{row:?}");
+    }
+}
+
+fn partition(row: &Row) {
+    let key = hex(&row.text("key").expect("a key")).expect("hex");
+    assert_eq!(
+        i64::from(murmur2(&key)),
+        row.result()["murmur2"].as_i64().expect("a hash")
+    );
+    for (partitions, partition) in row.result()["partition"].as_object().expect("partitions") {
+        let count = partitions.parse().expect("a number");
+        assert_eq!(
+            Some(u64::from(partition_for_key(&key, count))),
+            partition.as_u64(),
+            "{row:?}"
+        );
+    }
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16))
+        .collect()
+}
