@@ -1,1 +1,3 @@
 //! Broker semantics, written against the port.
+
+mod smoke;

@@ -36,6 +36,12 @@ pub enum BrokerError {
         /// Offset after the last record.
         end: i64,
     },
+    /// A partition is read that was not assigned to the consumer.
+    #[error("partition {0} is not assigned to this consumer: assign it before it is read")]
+    NotAssigned(TopicPartition),
+    /// A group's offsets cannot be changed from outside while it has members.
+    #[error("group '{0}' has members: stop them before its offsets are changed")]
+    GroupNotEmpty(String),
     /// A bounded topic has no room until its readers have committed past its oldest records.
     #[error("topic '{0}' is full: wait until its readers have committed past its oldest records")]
     TopicFull(String),

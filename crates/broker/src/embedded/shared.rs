@@ -1,0 +1,121 @@
+//! What all handles of a broker share: the lock around its state, its clock, and the work that is
+//! done when it is due. The broker has no thread: its clients' calls carry the housekeeping.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::chunk::{Chunk, ChunkBytes};
+use super::state::State;
+use crate::{BrokerError, Clock};
+
+/// One broker.
+#[derive(Debug)]
+pub(super) struct Shared {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Notified when a bounded topic may have got room.
+    room: Condvar,
+    /// Time between two rounds of retention and compaction.
+    maintenance_interval: Duration,
+    /// Monotonic time in milliseconds at which housekeeping is due.
+    due_ms: AtomicU64,
+}
+
+impl Shared {
+    /// A broker over `state`.
+    pub(super) fn new(clock: Arc<dyn Clock>, state: State, maintenance_interval: Duration) -> Self {
+        let due = clock.monotonic().saturating_add(maintenance_interval);
+        Self {
+            clock,
+            state: Mutex::new(state),
+            room: Condvar::new(),
+            maintenance_interval,
+            due_ms: AtomicU64::new(millis(due)),
+        }
+    }
+
+    /// Monotonic time.
+    pub(super) fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// The state stays usable when a thread has panicked: every change under the lock is complete
+    /// or is not made.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the state, and calls the wakers it leaves behind after the lock is released.
+    pub(super) fn update<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = work(&mut state);
+        let wakes = std::mem::take(&mut state.wakes);
+        let room = std::mem::take(&mut state.room);
+        drop(state);
+        for waker in wakes {
+            waker.wake();
+        }
+        if room {
+            self.room.notify_all();
+        }
+        result
+    }
+
+    /// Waits until `topic` has room, is gone, or `timeout` is over; says whether it has room.
+    pub(super) fn wait_for_room(&self, topic: &str, timeout: Duration) -> bool {
+        let full = |state: &mut State| {
+            state.check_open().is_ok() && state.topic(topic).is_ok_and(|topic| topic.is_full())
+        };
+        let waited = self.room.wait_timeout_while(self.lock(), timeout, full);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !full(&mut state)
+    }
+
+    /// The records of a chunk.
+    pub(super) fn bytes_of(&self, chunk: &Chunk) -> Result<ChunkBytes, BrokerError> {
+        match &chunk.bytes {
+            Some(bytes) => Ok(bytes.clone()),
+            None => Err(BrokerError::Closed(
+                "a chunk in memory has no bytes".to_owned(),
+            )),
+        }
+    }
+
+    /// Housekeeping no later than `at`.
+    pub(super) fn due_by(&self, at: Duration) {
+        self.due_ms.fetch_min(millis(at), Ordering::Relaxed);
+    }
+
+    /// Does the housekeeping when its time has come.
+    pub(super) fn maintain_if_due(&self) -> Result<(), BrokerError> {
+        if millis(self.now()) >= self.due_ms.load(Ordering::Relaxed) {
+            self.maintain()?;
+        }
+        Ok(())
+    }
+
+    /// Aborts overdue transactions, puts silent members out, applies retention and compaction.
+    pub(super) fn maintain(&self) -> Result<(), BrokerError> {
+        let now = self.now();
+        let interval = now.saturating_add(self.maintenance_interval);
+        self.due_ms.store(millis(interval), Ordering::Relaxed);
+        let wall_ms = self.clock.wall_ms();
+        let next = self.update(|state| {
+            state.check_open()?;
+            for group in state.groups.values_mut() {
+                group.expel_expired(now, &mut state.wakes);
+            }
+            state.retain(wall_ms);
+            Ok(state.abort_overdue(now))
+        })?;
+        if let Some(next) = next {
+            self.due_by(next.saturating_add(Duration::from_millis(1)));
+        }
+        Ok(())
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
