@@ -1,0 +1,34 @@
+//! Settings that are one of a few words.
+
+/// What a record in the input means for the output (Kafka's `processing.guarantee`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Once, across failures: output, state and offsets are committed in one transaction (Kafka's
+    /// `exactly_once_v2`, KIP-447).
+    #[default]
+    ExactlyOnce,
+    /// Once, and perhaps again after a failure (Kafka's `at_least_once`).
+    AtLeastOnce,
+}
+
+/// What happens when a stream thread dies of an error (Kafka's `StreamThreadExceptionResponse`,
+/// KIP-671).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThreadExceptionPolicy {
+    /// Another thread takes its place.
+    ReplaceThread,
+    /// This instance stops; others take its tasks over.
+    #[default]
+    ShutdownClient,
+    /// Every instance of the application stops.
+    ShutdownApplication,
+}
+
+/// What may be rearranged when a topology is built (Kafka's `topology.optimization`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Optimization {
+    /// Nothing: the topology is built as it was written.
+    #[default]
+    None,
+}

@@ -1,0 +1,297 @@
+//! The table of all settings. A row is a key, its rule, its default and its place in [`Config`];
+//! the type itself, its methods, its documentation, access by text and `Debug` come out of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::rules::{
+    BYTES, COUNT, ERROR_POLICY, GUARANTEE, MILLIS, MILLIS_OR_NOTHING, MILLIS_OR_OFF, NAME,
+    OPTIMIZATION, PATH, REPLICAS, TEXT, THREAD_EXCEPTION,
+};
+use super::{ConfigError, Guarantee, Optimization, TOPIC_PREFIX, ThreadExceptionPolicy};
+use crate::error::ErrorPolicy;
+
+/// A row of the table.
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    pub(super) expected: &'static str,
+    pub(super) later: &'static [&'static str],
+    pub(super) example: &'static str,
+    #[cfg(test)]
+    pub(super) default: &'static str,
+    read_into: fn(&mut Config, &str) -> Option<()>,
+    write: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// Sets this in `config` from its text.
+    pub(super) fn apply(&self, config: &mut Config, value: &str) -> Result<(), ConfigError> {
+        (self.read_into)(config, value).ok_or_else(|| ConfigError::refused(self, value))
+    }
+
+    /// Whether what `config` has here, perhaps by its type, is allowed as a text too.
+    pub(super) fn check(&self, config: &Config) -> Result<(), ConfigError> {
+        self.apply(&mut config.clone(), &self.text(config))
+    }
+
+    /// What `config` has here.
+    pub(super) fn text(&self, config: &Config) -> String {
+        (self.write)(config)
+    }
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $key:literal: $rule:ident, default $default:literal, example $example:literal;
+        $field:ident: $type:ty;
+        get $getter:ident($self:ident) -> $got:ty $get:block
+        set $setter:ident($value:ident: $given:ty) $set:block
+    )+) => {
+        /// The settings of an application, typed and by their Kafka names. Of the broker it holds
+        /// nothing.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use millstream::runtime::config::Config;
+        ///
+        /// let config = Config::new("word-count")
+        ///     .with_num_stream_threads(4)
+        ///     .set("commit.interval.ms", "500")?;
+        /// assert_eq!(config.commit_interval(), Duration::from_millis(500));
+        ///
+        /// let typo = config.set("comit.interval.ms", "500").unwrap_err();
+        /// assert_eq!(
+        ///     typo.to_string(),
+        ///     "unknown setting `comit.interval.ms`: did you mean `commit.interval.ms`?"
+        /// );
+        /// # Ok::<(), millstream::runtime::config::ConfigError>(())
+        /// ```
+        ///
+        /// | Key | Default | Example | Meaning |
+        /// |---|---|---|---|
+        $(#[doc = concat!("| `", $key, "` | ", $default, " | `", $example, "` |" $(, $doc)+, " |")])+
+        /// | `topic.<name>` | | `topic.retention.ms` | Setting of every internal topic. |
+        #[derive(Clone, PartialEq, Eq)]
+        #[doc(alias = "StreamsConfig")]
+        pub struct Config {
+            $($field: $type,)+
+            pub(super) topic_configs: BTreeMap<String, String>,
+        }
+
+        impl Config {
+            /// Every setting at its default, and no name of the application.
+            pub(super) fn unnamed() -> Self {
+                Self {
+                    $($field: ($rule.read)($default).unwrap_or_default(),)+
+                    topic_configs: BTreeMap::new(),
+                }
+            }
+
+            $(
+                #[doc = concat!("`", $key, "`:" $(, $doc)+)]
+                pub fn $getter(&$self) -> $got $get
+
+                #[doc = concat!("Sets `", $key, "`:" $(, $doc)+)]
+                pub fn $setter(mut self, $value: $given) -> Self {
+                    self.$field = $set;
+                    self
+                }
+            )+
+        }
+
+        /// Every setting that has a key of its own.
+        pub(super) static SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: $key,
+                expected: $rule.expected,
+                later: $rule.later,
+                example: $example,
+                #[cfg(test)]
+                default: $default,
+                read_into: |config, text| {
+                    config.$field = ($rule.read)(text)?;
+                    Some(())
+                },
+                write: |config| ($rule.write)(&config.$field),
+            },
+        )+];
+    };
+}
+
+settings! {
+    /// The name of the application: of its group, and in front of its internal topics and
+    /// transactions.
+    "application.id": NAME, default "", example "word-count";
+    application_id: String;
+    get application_id(self) -> &str { &self.application_id }
+    set with_application_id(name: impl Into<String>) { name.into() }
+
+    /// The name of this instance in the broker's logs; made up if there is none.
+    "client.id": TEXT, default "", example "word-count-1";
+    client_id: Option<String>;
+    get client_id(self) -> Option<&str> { self.client_id.as_deref() }
+    set with_client_id(name: impl Into<String>) { Some(name.into()) }
+
+    /// The lasting name of this instance in its group, so that a restart moves no tasks (KIP-345).
+    "group.instance.id": TEXT, default "", example "word-count-1";
+    group_instance_id: Option<String>;
+    get group_instance_id(self) -> Option<&str> { self.group_instance_id.as_deref() }
+    set with_group_instance_id(name: impl Into<String>) { Some(name.into()) }
+
+    /// How many stream threads this instance runs.
+    "num.stream.threads": COUNT, default "1", example "4";
+    num_stream_threads: usize;
+    get num_stream_threads(self) -> usize { self.num_stream_threads }
+    set with_num_stream_threads(threads: usize) { threads }
+
+    /// Whether a record counts exactly once or at least once. Kafka's own default is
+    /// `at_least_once`.
+    "processing.guarantee": GUARANTEE, default "exactly_once_v2", example "at_least_once";
+    processing_guarantee: Guarantee;
+    get processing_guarantee(self) -> Guarantee { self.processing_guarantee }
+    set with_processing_guarantee(guarantee: Guarantee) { guarantee }
+
+    /// How often offsets, output and state are committed; if nothing is set, every 100 ms exactly
+    /// once and every 30000 ms at least once.
+    "commit.interval.ms": MILLIS_OR_NOTHING, default "", example "100";
+    commit_interval: Option<Duration>;
+    get commit_interval(self) -> Duration {
+        self.commit_interval.unwrap_or(match self.processing_guarantee {
+            Guarantee::ExactlyOnce => Duration::from_millis(100),
+            Guarantee::AtLeastOnce => Duration::from_secs(30),
+        })
+    }
+    set with_commit_interval(interval: Duration) { Some(interval) }
+
+    /// Memory for updates of stores that wait to be written together, over all threads of this
+    /// instance; 0 writes and forwards every update by itself (KIP-770).
+    "statestore.cache.max.bytes": BYTES, default "10485760", example "0";
+    statestore_cache_max_bytes: usize;
+    get statestore_cache_max_bytes(self) -> usize { self.statestore_cache_max_bytes }
+    set with_statestore_cache_max_bytes(bytes: usize) { bytes }
+
+    /// How long a task with several inputs waits for records of an empty one before it goes on
+    /// out of order; 0 only for records that are on the broker already, -1 (`None`) not at all
+    /// (KIP-353, KIP-695).
+    "max.task.idle.ms": MILLIS_OR_OFF, default "0", example "1000";
+    max_task_idle: Option<Duration>;
+    get max_task_idle(self) -> Option<Duration> { self.max_task_idle }
+    set with_max_task_idle(time: impl Into<Option<Duration>>) { time.into() }
+
+    /// How many records of a partition wait in memory before no more are fetched.
+    "buffered.records.per.partition": COUNT, default "1000", example "1000";
+    buffered_records_per_partition: usize;
+    get buffered_records_per_partition(self) -> usize { self.buffered_records_per_partition }
+    set with_buffered_records_per_partition(records: usize) { records }
+
+    /// How long a stream thread without work waits for records.
+    "poll.ms": MILLIS, default "100", example "100";
+    poll_timeout: Duration;
+    get poll_timeout(self) -> Duration { self.poll_timeout }
+    set with_poll_timeout(time: Duration) { time }
+
+    /// How long a stream thread may take between two fetches before its tasks go to others.
+    "max.poll.interval.ms": MILLIS, default "300000", example "300000";
+    max_poll_interval: Duration;
+    get max_poll_interval(self) -> Duration { self.max_poll_interval }
+    set with_max_poll_interval(time: Duration) { time }
+
+    /// After how long the broker aborts a transaction that is neither committed nor aborted.
+    "transaction.timeout.ms": MILLIS, default "10000", example "10000";
+    transaction_timeout: Duration;
+    get transaction_timeout(self) -> Duration { self.transaction_timeout }
+    set with_transaction_timeout(time: Duration) { time }
+
+    /// How often records that were processed are deleted from repartition topics (KIP-811).
+    "repartition.purge.interval.ms": MILLIS, default "30000", example "30000";
+    repartition_purge_interval: Duration;
+    get repartition_purge_interval(self) -> Duration { self.repartition_purge_interval }
+    set with_repartition_purge_interval(interval: Duration) { interval }
+
+    /// Replicas of internal topics; -1 (`None`) is what the broker takes by itself.
+    "replication.factor": REPLICAS, default "-1", example "3";
+    replication_factor: Option<u16>;
+    get replication_factor(self) -> Option<u16> { self.replication_factor }
+    set with_replication_factor(replicas: u16) { Some(replicas) }
+
+    /// The directory in which applications keep their state, each in one of its own; if nothing is
+    /// set, `millstream` in the system's directory for temporary files.
+    "state.dir": PATH, default "", example "/var/lib/millstream";
+    state_dir: Option<PathBuf>;
+    get state_dir(self) -> PathBuf {
+        self.state_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("millstream"))
+    }
+    set with_state_dir(directory: impl Into<PathBuf>) { Some(directory.into()) }
+
+    /// What happens to a record whose bytes cannot be read. Kafka's handlers are understood by
+    /// their class names.
+    "deserialization.exception.handler": ERROR_POLICY, default "fail", example "skip";
+    deserialization_exception_handler: ErrorPolicy;
+    get deserialization_exception_handler(self) -> ErrorPolicy {
+        self.deserialization_exception_handler
+    }
+    set with_deserialization_exception_handler(policy: ErrorPolicy) { policy }
+
+    /// What happens to a record that an operator or processor fails on (KIP-1033). Kafka's
+    /// handlers are understood by their class names.
+    "processing.exception.handler": ERROR_POLICY, default "fail", example "skip";
+    processing_exception_handler: ErrorPolicy;
+    get processing_exception_handler(self) -> ErrorPolicy { self.processing_exception_handler }
+    set with_processing_exception_handler(policy: ErrorPolicy) { policy }
+
+    /// What happens to a record that cannot be written. Kafka's handlers are understood by their
+    /// class names.
+    "production.exception.handler": ERROR_POLICY, default "fail", example "skip";
+    production_exception_handler: ErrorPolicy;
+    get production_exception_handler(self) -> ErrorPolicy { self.production_exception_handler }
+    set with_production_exception_handler(policy: ErrorPolicy) { policy }
+
+    /// What happens when a stream thread dies of an error (KIP-671; in Kafka a handler in code,
+    /// here a word).
+    "stream.thread.exception.handler": THREAD_EXCEPTION, default "shutdown_client",
+        example "replace_thread";
+    stream_thread_exception_handler: ThreadExceptionPolicy;
+    get stream_thread_exception_handler(self) -> ThreadExceptionPolicy {
+        self.stream_thread_exception_handler
+    }
+    set with_stream_thread_exception_handler(policy: ThreadExceptionPolicy) { policy }
+
+    /// What may be rearranged when the topology is built; so far nothing.
+    "topology.optimization": OPTIMIZATION, default "none", example "none";
+    topology_optimization: Optimization;
+    get topology_optimization(self) -> Optimization { self.topology_optimization }
+    set with_topology_optimization(optimization: Optimization) { optimization }
+}
+
+impl fmt::Debug for Config {
+    /// Every setting by its key; what is secret by its name only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = SETTINGS
+            .iter()
+            .map(|setting| (setting.key.to_owned(), setting.text(self)));
+        let of_topics = self
+            .topic_configs()
+            .map(|(name, value)| (format!("{TOPIC_PREFIX}{name}"), value.to_owned()));
+        f.debug_map()
+            .entries(own.chain(of_topics).map(|(key, value)| {
+                let value = if is_secret(&key) {
+                    "(secret)".to_owned()
+                } else {
+                    value
+                };
+                (key, value)
+            }))
+            .finish()
+    }
+}
+
+/// Whether the value of `key` must not be shown.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    ["password", "secret", "sasl.jaas"]
+        .iter()
+        .any(|word| key.contains(word))
+}
