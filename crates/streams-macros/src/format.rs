@@ -1,6 +1,5 @@
 //! Which format `#[wire(..)]` asks for.
 
-use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, Meta, Result};
 
 /// A format that the derive can write.
@@ -18,8 +17,8 @@ impl Format {
         for attribute in input.attrs.iter().filter(|attribute| is_wire(attribute)) {
             let format = Self::parse(attribute)?;
             if found.replace(format).is_some() {
-                return Err(Error::new(
-                    attribute.span(),
+                return Err(Error::new_spanned(
+                    attribute,
                     "a type has one format: keep one `#[wire(..)]`",
                 ));
             }
@@ -29,22 +28,22 @@ impl Format {
 
     fn parse(attribute: &Attribute) -> Result<Self> {
         let Meta::List(list) = &attribute.meta else {
-            return Err(Error::new(
-                attribute.span(),
+            return Err(Error::new_spanned(
+                attribute,
                 "`#[wire(..)]` names a format: `#[wire(json)]`, the default, or `#[wire(bincode)]`",
             ));
         };
         let name: Ident = syn::parse2(list.tokens.clone()).map_err(|_| {
-            Error::new(
-                attribute.span(),
+            Error::new_spanned(
+                attribute,
                 "`#[wire(..)]` takes exactly one format: `json`, the default, or `bincode`",
             )
         })?;
         match name.to_string().as_str() {
             "json" => Ok(Self::Json),
             "bincode" => Ok(Self::Bincode),
-            other => Err(Error::new(
-                name.span(),
+            other => Err(Error::new_spanned(
+                &name,
                 format!("`{other}` is not a format: write `json`, the default, or `bincode`"),
             )),
         }
@@ -64,8 +63,8 @@ fn refuse_inside(data: &Data) -> Result<()> {
             refuse_in(&variant.attrs)?;
             refuse_in_fields(&variant.fields)
         }),
-        Data::Union(data) => Err(Error::new(
-            data.union_token.span(),
+        Data::Union(data) => Err(Error::new_spanned(
+            data.union_token,
             "a union has no format: `#[derive(Wire)]` is for structs and enums",
         )),
     }
@@ -77,8 +76,8 @@ fn refuse_in_fields(fields: &Fields) -> Result<()> {
 
 fn refuse_in(attributes: &[Attribute]) -> Result<()> {
     match attributes.iter().find(|attribute| is_wire(attribute)) {
-        Some(attribute) => Err(Error::new(
-            attribute.span(),
+        Some(attribute) => Err(Error::new_spanned(
+            attribute,
             "`#[wire(..)]` belongs above the type: all of a value has one format",
         )),
         None => Ok(()),

@@ -1,25 +1,30 @@
 //! The code that `#[derive(Wire)]` writes.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{DeriveInput, Ident, Result, parse_quote};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, Result, parse_quote};
 
 use crate::format::Format;
 
 /// The implementation of `Wire` for `input`.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let (write, read) = match Format::of(input)? {
-        Format::Json => ("to_json", "from_json"),
-        Format::Bincode => ("to_bincode", "from_bincode"),
-    };
-    let write = Ident::new(write, Span::mixed_site());
-    let read = Ident::new(read, Span::mixed_site());
     let name = &input.ident;
+    // Spanned at the type's name: that is where the compiler says that serde's derives are missing.
+    let (write, read) = match Format::of(input)? {
+        Format::Json => (
+            quote_spanned! {name.span()=> ::millstream::codec::private::to_json },
+            quote_spanned! {name.span()=> ::millstream::codec::private::from_json },
+        ),
+        Format::Bincode => (
+            quote_spanned! {name.span()=> ::millstream::codec::private::to_bincode },
+            quote_spanned! {name.span()=> ::millstream::codec::private::from_bincode },
+        ),
+    };
 
     let mut generics = input.generics.clone();
-    if generics.params.iter().next().is_some() {
+    if !generics.params.is_empty() {
         let (_, arguments, _) = input.generics.split_for_impl();
-        // Bounds on the whole type rather than on each parameter: they hold exactly where the
+        // A condition on the whole type rather than on each parameter: it holds exactly where the
         // type itself can be serialized, whatever `#[serde(bound)]` or `PhantomData` do.
         generics
             .make_where_clause()
@@ -35,13 +40,13 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 &self,
                 out: &mut ::std::vec::Vec<u8>,
             ) -> ::core::result::Result<(), ::millstream::codec::CodecError> {
-                ::millstream::codec::private::#write(self, out)
+                #write(self, out)
             }
 
             fn decode(
                 bytes: &[u8],
             ) -> ::core::result::Result<Self, ::millstream::codec::CodecError> {
-                ::millstream::codec::private::#read(bytes)
+                #read(bytes)
             }
         }
     })

@@ -5,9 +5,10 @@ use std::any::type_name;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::error::DecodeError;
+use serde::{Deserialize, Serialize};
 
 use super::CodecError;
-use super::serde_data::{SerdeData, serde_codec, serde_wrapper};
+use super::serde_data::{serde_codec, serde_wrapper};
 
 /// The longest value that is written or read.
 const LONGEST: usize = 64 << 20;
@@ -20,7 +21,7 @@ const CLAIM: usize = 16 * LONGEST;
 const FORMAT: Configuration<LittleEndian, Varint, Limit<CLAIM>> = standard().with_limit::<CLAIM>();
 
 /// Appends `value` as bincode. A value of more than 64 MiB is an error.
-pub fn to_bincode<T: SerdeData>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub fn to_bincode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let written = bincode::serde::encode_into_std_write(value, out, FORMAT);
     let reason = match written {
         Ok(length) if length <= LONGEST => return Ok(()),
@@ -39,7 +40,7 @@ pub fn to_bincode<T: SerdeData>(value: &T, out: &mut Vec<u8>) -> Result<(), Code
 /// Two kinds of types are not safe to read from a stranger: those that contain themselves (the
 /// depth of the recursion stands in the bytes) and lists of entries that take no bytes (so does
 /// their number).
-pub fn from_bincode<T: SerdeData>(bytes: &[u8]) -> Result<T, CodecError> {
+pub fn from_bincode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, CodecError> {
     let reason = match bincode::serde::decode_from_slice(bytes, FORMAT) {
         _ if bytes.len() > LONGEST => "longer than 64 MiB",
         Ok((value, length)) if length == bytes.len() => return Ok(value),
@@ -85,12 +86,10 @@ serde_codec! {
 mod tests {
     use std::collections::BTreeMap;
 
-    use proptest::prelude::*;
-    use serde::{Deserialize, Serialize};
-
     use super::super::Codec;
     use super::super::round_trip::{assert_round_trip, assert_survives};
     use super::*;
+    use proptest::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     enum Event {

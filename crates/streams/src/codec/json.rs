@@ -5,19 +5,20 @@
 
 use std::any::type_name;
 
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use super::CodecError;
-use super::serde_data::{SerdeData, serde_codec, serde_wrapper};
+use super::serde_data::{serde_codec, serde_wrapper};
 
 /// Appends `value` as compact JSON. A map whose keys are no text is an error.
-pub fn to_json<T: SerdeData>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub fn to_json<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     serde_json::to_writer(out, value)
         .map_err(|_| CodecError::new(format!("`{}` cannot be written as JSON", type_name::<T>())))
 }
 
 /// Reads a value from JSON; nothing but white space may follow.
-pub fn from_json<T: SerdeData>(bytes: &[u8]) -> Result<T, CodecError> {
+pub fn from_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, CodecError> {
     serde_json::from_slice(bytes).map_err(|error| {
         let category = match error.classify() {
             Category::Data => "JSON that does not fit the type",
@@ -64,12 +65,10 @@ serde_codec! {
 mod tests {
     use std::collections::BTreeMap;
 
-    use proptest::prelude::*;
-    use serde::{Deserialize, Serialize};
-
     use super::super::Codec;
     use super::super::round_trip::{assert_round_trip, assert_survives};
     use super::*;
+    use proptest::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Order {
