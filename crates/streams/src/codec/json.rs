@@ -36,7 +36,7 @@ pub fn from_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, CodecE
 
 serde_wrapper! {
     /// A value written as JSON: gives a format to a type that has serde's traits but no
-    /// [`Wire`], such as one of another crate.
+    /// [`Wire`](super::Wire), such as one of another crate.
     ///
     /// Bytes that are not the JSON of `T` are an error. `Json(None)` is the text `null`, not
     /// Kafka's null: that is `None::<Json<T>>`.

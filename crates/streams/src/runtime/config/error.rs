@@ -1,6 +1,6 @@
 //! What can be wrong with settings, in words that say what would be right.
 
-use super::settings::Setting;
+use super::setting::Setting;
 
 /// How alike two keys have to be, from 0 to 1, before one is offered for the other.
 const ALIKE: f64 = 0.5;

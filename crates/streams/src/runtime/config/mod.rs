@@ -1,8 +1,10 @@
 //! Settings of an application, under the names they have in Kafka's `StreamsConfig`.
 
 mod choices;
+mod debug;
 mod error;
 mod rules;
+mod setting;
 mod settings;
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! The table of all settings. A row is a key, its rule, its default and its place in [`Config`];
-//! the type itself, its methods, its documentation, access by text and `Debug` come out of it.
+//! The table of all settings: a key, its rule, its default, and its place and methods in
+//! [`Config`]. Nothing about a setting is written anywhere else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,116 +9,9 @@ use super::rules::{
     BYTES, COUNT, ERROR_POLICY, GUARANTEE, MILLIS, MILLIS_OR_NOTHING, MILLIS_OR_OFF, NAME,
     OPTIMIZATION, PATH, REPLICAS, TEXT, THREAD_EXCEPTION,
 };
-use super::{ConfigError, Guarantee, Optimization, TOPIC_PREFIX, ThreadExceptionPolicy};
+use super::setting::{Setting, settings};
+use super::{Guarantee, Optimization, ThreadExceptionPolicy};
 use crate::error::ErrorPolicy;
-
-/// A row of the table.
-pub(super) struct Setting {
-    pub(super) key: &'static str,
-    pub(super) expected: &'static str,
-    pub(super) later: &'static [&'static str],
-    pub(super) example: &'static str,
-    #[cfg(test)]
-    pub(super) default: &'static str,
-    read_into: fn(&mut Config, &str) -> Option<()>,
-    write: fn(&Config) -> String,
-}
-
-impl Setting {
-    /// Sets this in `config` from its text.
-    pub(super) fn apply(&self, config: &mut Config, value: &str) -> Result<(), ConfigError> {
-        (self.read_into)(config, value).ok_or_else(|| ConfigError::refused(self, value))
-    }
-
-    /// Whether what `config` has here, perhaps by its type, is allowed as a text too.
-    pub(super) fn check(&self, config: &Config) -> Result<(), ConfigError> {
-        self.apply(&mut config.clone(), &self.text(config))
-    }
-
-    /// What `config` has here.
-    pub(super) fn text(&self, config: &Config) -> String {
-        (self.write)(config)
-    }
-}
-
-macro_rules! settings {
-    ($(
-        $(#[doc = $doc:literal])+
-        $key:literal: $rule:ident, default $default:literal, example $example:literal;
-        $field:ident: $type:ty;
-        get $getter:ident($self:ident) -> $got:ty $get:block
-        set $setter:ident($value:ident: $given:ty) $set:block
-    )+) => {
-        /// The settings of an application, typed and by their Kafka names. Of the broker it holds
-        /// nothing.
-        ///
-        /// ```
-        /// use std::time::Duration;
-        /// use millstream::runtime::config::Config;
-        ///
-        /// let config = Config::new("word-count")
-        ///     .with_num_stream_threads(4)
-        ///     .set("commit.interval.ms", "500")?;
-        /// assert_eq!(config.commit_interval(), Duration::from_millis(500));
-        ///
-        /// let typo = config.set("comit.interval.ms", "500").unwrap_err();
-        /// assert_eq!(
-        ///     typo.to_string(),
-        ///     "unknown setting `comit.interval.ms`: did you mean `commit.interval.ms`?"
-        /// );
-        /// # Ok::<(), millstream::runtime::config::ConfigError>(())
-        /// ```
-        ///
-        /// | Key | Default | Example | Meaning |
-        /// |---|---|---|---|
-        $(#[doc = concat!("| `", $key, "` | ", $default, " | `", $example, "` |" $(, $doc)+, " |")])+
-        /// | `topic.<name>` | | `topic.retention.ms` | Setting of every internal topic. |
-        #[derive(Clone, PartialEq, Eq)]
-        #[doc(alias = "StreamsConfig")]
-        pub struct Config {
-            $($field: $type,)+
-            pub(super) topic_configs: BTreeMap<String, String>,
-        }
-
-        impl Config {
-            /// Every setting at its default, and no name of the application.
-            pub(super) fn unnamed() -> Self {
-                Self {
-                    $($field: ($rule.read)($default).unwrap_or_default(),)+
-                    topic_configs: BTreeMap::new(),
-                }
-            }
-
-            $(
-                #[doc = concat!("`", $key, "`:" $(, $doc)+)]
-                pub fn $getter(&$self) -> $got $get
-
-                #[doc = concat!("Sets `", $key, "`:" $(, $doc)+)]
-                pub fn $setter(mut self, $value: $given) -> Self {
-                    self.$field = $set;
-                    self
-                }
-            )+
-        }
-
-        /// Every setting that has a key of its own.
-        pub(super) static SETTINGS: &[Setting] = &[$(
-            Setting {
-                key: $key,
-                expected: $rule.expected,
-                later: $rule.later,
-                example: $example,
-                #[cfg(test)]
-                default: $default,
-                read_into: |config, text| {
-                    config.$field = ($rule.read)(text)?;
-                    Some(())
-                },
-                write: |config| ($rule.write)(&config.$field),
-            },
-        )+];
-    };
-}
 
 settings! {
     /// The name of the application: of its group, and in front of its internal topics and
@@ -264,34 +156,4 @@ settings! {
     topology_optimization: Optimization;
     get topology_optimization(self) -> Optimization { self.topology_optimization }
     set with_topology_optimization(optimization: Optimization) { optimization }
-}
-
-impl fmt::Debug for Config {
-    /// Every setting by its key; what is secret by its name only.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = SETTINGS
-            .iter()
-            .map(|setting| (setting.key.to_owned(), setting.text(self)));
-        let of_topics = self
-            .topic_configs()
-            .map(|(name, value)| (format!("{TOPIC_PREFIX}{name}"), value.to_owned()));
-        f.debug_map()
-            .entries(own.chain(of_topics).map(|(key, value)| {
-                let value = if is_secret(&key) {
-                    "(secret)".to_owned()
-                } else {
-                    value
-                };
-                (key, value)
-            }))
-            .finish()
-    }
-}
-
-/// Whether the value of `key` must not be shown.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    ["password", "secret", "sasl.jaas"]
-        .iter()
-        .any(|word| key.contains(word))
 }
