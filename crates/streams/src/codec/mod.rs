@@ -89,7 +89,9 @@ impl<T: Clone + Send + 'static> Data for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no format, so it cannot be read from a topic, written to one, or kept in a store",
     label = "`{Self}` does not implement `Wire`",
-    note = "add `#[derive(Wire)]` to it (with serde's `Serialize` and `Deserialize`), wrap it in `Json<..>` or `Bincode<..>`, or give the topic its formats with `Topic::with(name, key_codec, value_codec)`"
+    note = "a type of yours: add `#[derive(Wire)]` to it, and serde's `Serialize` and `Deserialize`",
+    note = "a type of another crate: wrap it in `Json<..>` or `Bincode<..>`",
+    note = "a format chosen by hand: `Topic::with(name, key_codec, value_codec)`, and in the same way for a store"
 )]
 pub trait Wire: Data {
     /// Bytes of every value, where Kafka's `ListSerde` writes values of this type without their
