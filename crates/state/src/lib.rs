@@ -15,5 +15,5 @@ pub use batch::CommitBatch;
 pub use database::{Database, Entry, Scan, StateBackend};
 pub use error::StateError;
 pub use memory::{MemoryBackend, MemoryDatabase};
-pub use overlay::Overlay;
+pub use overlay::{Overlay, Write};
 pub use range::{KeyRange, ScanOrder};

@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::{CommitBatch, Database, Entry, KeyRange, Scan, ScanOrder, StateError};
 
+/// A key and what is to be written under it; `None` deletes.
+pub type Write<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
+
 /// A task's database with what is not committed yet in front of it. Reads and scans see the
 /// pending writes over the committed ones.
 pub struct Overlay {
@@ -37,18 +40,33 @@ impl Overlay {
 
     /// The entries of a range, in unsigned byte order of their keys.
     pub fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
-        let pending: BTreeMap<&[u8], Option<&[u8]>> = self
+        self.scan_under(store, range, order, [])
+    }
+
+    /// As [`scan`](Self::scan), with writes of a cache in front: those of `over` that lie in the
+    /// range hide what is under them.
+    pub fn scan_under<'a>(
+        &'a self,
+        store: usize,
+        range: &KeyRange,
+        order: ScanOrder,
+        over: impl IntoIterator<Item = Write<'a>>,
+    ) -> Scan<'a> {
+        let pending = self
             .batch
             .writes(store)
-            .filter(|(key, _)| range.contains(key))
+            .filter(|(key, _)| range.contains(key));
+        let mut writes: BTreeMap<Cow<'a, [u8]>, Option<Cow<'a, [u8]>>> = pending
+            .map(|(key, value)| (Cow::Borrowed(key), value.map(Cow::Borrowed)))
             .collect();
+        writes.extend(over);
         let base = self.database.scan(store, range, order);
-        if pending.is_empty() {
+        if writes.is_empty() {
             return base;
         }
         match order {
-            ScanOrder::Forward => Box::new(Merge::new(pending.into_iter(), base, order)),
-            ScanOrder::Reverse => Box::new(Merge::new(pending.into_iter().rev(), base, order)),
+            ScanOrder::Forward => Box::new(Merge::new(writes.into_iter(), base, order)),
+            ScanOrder::Reverse => Box::new(Merge::new(writes.into_iter().rev(), base, order)),
         }
     }
 
@@ -95,13 +113,13 @@ impl fmt::Debug for Overlay {
 }
 
 /// Merges two ordered runs; where both have a key, the pending one counts.
-struct Merge<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> {
+struct Merge<'a, P: Iterator<Item = Write<'a>>> {
     pending: std::iter::Peekable<P>,
     base: std::iter::Peekable<Scan<'a>>,
     order: ScanOrder,
 }
 
-impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Merge<'a, P> {
+impl<'a, P: Iterator<Item = Write<'a>>> Merge<'a, P> {
     fn new(pending: P, base: Scan<'a>, order: ScanOrder) -> Self {
         Self {
             pending: pending.peekable(),
@@ -111,7 +129,7 @@ impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Merge<'a, P> {
     }
 }
 
-impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Iterator for Merge<'a, P> {
+impl<'a, P: Iterator<Item = Write<'a>>> Iterator for Merge<'a, P> {
     type Item = Result<Entry<'a>, StateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -120,8 +138,8 @@ impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Iterator for Merge<'a
                 (None, _) | (_, Some(Err(_))) => return self.base.next(),
                 (Some(_), None) => Ordering::Less,
                 (Some((pending, _)), Some(Ok((base, _)))) => match self.order {
-                    ScanOrder::Forward => (*pending).cmp(&**base),
-                    ScanOrder::Reverse => (**base).cmp(*pending),
+                    ScanOrder::Forward => (**pending).cmp(&**base),
+                    ScanOrder::Reverse => (**base).cmp(&**pending),
                 },
             };
             if order == Ordering::Greater {
@@ -131,7 +149,7 @@ impl<'a, P: Iterator<Item = (&'a [u8], Option<&'a [u8]>)>> Iterator for Merge<'a
                 self.base.next();
             }
             if let Some((key, Some(value))) = self.pending.next() {
-                return Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))));
+                return Some(Ok((key, value)));
             }
         }
     }

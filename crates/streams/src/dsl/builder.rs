@@ -1,0 +1,101 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{KStream, KTable, Materialized};
+use crate::codec::Data;
+use crate::error::TopologyError;
+use crate::operators;
+use crate::processor::StoreHandle;
+use crate::topic::Topic;
+use crate::topology::{Graph, NodeKind, TopicRef, Topology};
+
+/// Where a topology begins: hands out streams and tables, and builds what was made of them.
+///
+/// ```
+/// use millstream::StreamsBuilder;
+///
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream::<String, String>("text-lines")
+///     .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+///     .group_by(|_, word| word.clone())
+///     .count("word-counts")
+///     .to("word-counts");
+/// let topology = builder.build()?;
+/// # Ok::<_, millstream::TopologyError>(())
+/// ```
+#[derive(Default)]
+pub struct StreamsBuilder {
+    pub(super) graph: Rc<RefCell<Graph>>,
+}
+
+impl StreamsBuilder {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a topic as a stream of records. A name is enough for types that know their formats; a
+    /// [`Topic`] says more. A record whose key or value cannot be read, or is null where the type
+    /// has no null, feeds the policy for decoding: a topic without keys is `Option<K>` or `()`.
+    pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Topic<K, V>>) -> KStream<K, V> {
+        let topic = topic.into();
+        let mut graph = self.graph.borrow_mut();
+        let name = graph.new_name("KSTREAM-SOURCE-");
+        let topics = vec![TopicRef::external(&topic.name)];
+        let factory = Arc::new(move || operators::stream_source(&topic));
+        let node = graph.add(name, Vec::new(), NodeKind::Source { topics, factory });
+        KStream::new(self.graph.clone(), node, false)
+    }
+
+    /// Reads a topic as a table, kept in the store that `store` names: the latest value of each
+    /// key. A null value deletes; a record without a key is dropped and counted. An older timestamp
+    /// does not hinder an update.
+    pub fn table<K: Data, V: Data>(
+        &self,
+        topic: impl Into<Topic<K, V>>,
+        store: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V> {
+        let (topic, store) = (topic.into(), store.into());
+        let mut graph = self.graph.borrow_mut();
+        let source = graph.new_name("KSTREAM-SOURCE-");
+        let name = graph.new_name("KTABLE-SOURCE-");
+        let topics = vec![TopicRef::external(&topic.name)];
+        let factory = Arc::new(move || operators::table_topic_source(&topic));
+        let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
+        let node = graph.add_processor(name, vec![source], |setup| {
+            operators::table_source::<K, V>(setup.stores[0])
+        });
+        store.attach(&mut graph, node);
+        graph.nodes[node].companions = vec![(source, "-source")];
+        drop(graph);
+        KTable::new(self.graph.clone(), node)
+    }
+
+    /// Adds a store for processors written by hand; connect it with
+    /// [`process_with`](KStream::process_with).
+    #[doc(alias = "addStateStore")]
+    pub fn add_store<K: Data, V: Data>(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+    ) -> StoreHandle<K, V> {
+        store.into().add_to(&mut self.graph.borrow_mut(), None)
+    }
+
+    /// Checks the topology and divides it into sub-topologies. All problems are reported together,
+    /// each with the names of its nodes and what to do. The handles stay usable, and what they add
+    /// later is in the next `build`.
+    pub fn build(&self) -> Result<Topology, TopologyError> {
+        self.graph.borrow().build()
+    }
+}
+
+impl fmt::Debug for StreamsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamsBuilder")
+            .field("nodes", &self.graph.borrow().nodes.len())
+            .finish()
+    }
+}

@@ -1,0 +1,131 @@
+use std::sync::Arc;
+
+use super::{KStream, KTable, Materialized};
+use crate::codec::{Data, Wire};
+use crate::error::BoxError;
+use crate::operators;
+use crate::processor::Node;
+use crate::topology::NodeSetup;
+
+/// A stream grouped by key, to be aggregated (Kafka's `KGroupedStream`). In every aggregation
+/// records with a null key or value are dropped and counted.
+#[doc(alias = "KGroupedStream")]
+#[derive(Clone, Debug)]
+pub struct GroupedStream<K, V> {
+    pub(super) stream: KStream<K, V>,
+    pub(super) name: Option<String>,
+    /// The node of the new key, where `group_by` made one.
+    pub(super) select: Option<usize>,
+}
+
+impl<K: Wire, V: Wire> GroupedStream<K, V> {
+    /// Names the grouping: its repartition topic, if it needs one, is called
+    /// `<application.id>-<name>-repartition`. Without a name it is called after the store.
+    #[doc(alias = "Grouped")]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        if let Some(select) = self.select {
+            self.stream.graph.borrow_mut().rename(select, &name);
+        }
+        self.name = Some(name);
+        self
+    }
+
+    /// Counts the records of each key.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(|s| s.group_by_key().count("n").to_stream(), "a:x a:y b:z", "a:1 a:2 b:1");
+    /// ```
+    pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
+        self.aggregate(store, || 0, |_, _, count| count + 1)
+    }
+
+    /// Combines the values of each key: the first one is taken as it is. A result that is null (the
+    /// `None` of an `Option`) deletes the key.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(|s| s.group_by_key().reduce("r", |a, b| a + &b).to_stream(), "a:x a:y", "a:x a:xy");
+    /// ```
+    pub fn reduce(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        self.try_reduce(store, move |old, new| Ok(reducer(old, new)))
+    }
+
+    /// As [`reduce`](Self::reduce), with a closure that can fail.
+    pub fn try_reduce(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        let reducer = Arc::new(reducer);
+        self.stateful("KSTREAM-REDUCE-", store.into(), move |setup| {
+            operators::reduce::<K, V, _>(setup.stores[0], reducer.clone())
+        })
+    }
+
+    /// Folds the values of each key into an aggregate, beginning with what `initializer` gives. A
+    /// result that is null (the `None` of an `Option`) deletes the key.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(
+    ///     |s| s.group_by_key().aggregate("a", String::new, |_, v, all| all + &v).to_stream(),
+    ///     "a:x a:y",
+    ///     "a:x a:xy",
+    /// );
+    /// ```
+    pub fn aggregate<A: Data>(
+        &self,
+        store: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        self.try_aggregate(store, initializer, move |key, value, aggregate| {
+            Ok(aggregator(key, value, aggregate))
+        })
+    }
+
+    /// As [`aggregate`](Self::aggregate), with a closure that can fail.
+    pub fn try_aggregate<A: Data>(
+        &self,
+        store: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        let (initializer, aggregator) = (Arc::new(initializer), Arc::new(aggregator));
+        self.stateful("KSTREAM-AGGREGATE-", store.into(), move |setup| {
+            operators::aggregate::<K, V, A, _, _>(
+                setup.stores[0],
+                initializer.clone(),
+                aggregator.clone(),
+            )
+        })
+    }
+
+    fn stateful<A: Data>(
+        &self,
+        prefix: &str,
+        store: Materialized<K, A>,
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        let stream = &self.stream;
+        let mut graph = stream.graph.borrow_mut();
+        let name = graph.new_name(prefix);
+        let parent = if stream.key_changed {
+            let base = self.name.as_deref().unwrap_or(&store.name);
+            stream.add_repartition(&mut graph, base, None)
+        } else {
+            stream.node
+        };
+        let node = graph.add_processor(name, vec![parent], factory);
+        store.attach(&mut graph, node);
+        graph.keyed.push(node);
+        drop(graph);
+        KTable::new(stream.graph.clone(), node)
+    }
+}

@@ -1,0 +1,21 @@
+//! How a topology is written: handles whose methods add nodes to the graph.
+
+mod branches;
+mod builder;
+mod grouped_stream;
+mod grouped_table;
+mod kstream;
+mod ktable;
+mod materialized;
+mod process;
+mod repartition;
+
+pub use branches::Branches;
+pub use builder::StreamsBuilder;
+pub use grouped_stream::GroupedStream;
+pub use grouped_table::GroupedTable;
+pub use kstream::KStream;
+pub use ktable::KTable;
+pub use materialized::Materialized;
+pub use process::Stores;
+pub use repartition::Repartitioned;

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use crate::codec::{Codec, Data};
+use crate::operators::{self, SinkFormats};
+use crate::topic::Topic;
+use crate::topology::{Graph, NodeKind, NodeSetup, RepartitionSpec, SinkTopic, TopicRef};
+
+/// How a stream is repartitioned: the name of the topic, and how many partitions it gets. A plain
+/// name becomes a topic with as many partitions as the topics above it.
+#[derive(Clone, Debug, Default)]
+pub struct Repartitioned {
+    pub(super) name: Option<String>,
+    pub(super) partitions: Option<u32>,
+}
+
+impl Repartitioned {
+    /// A topic called `<application.id>-<name>-repartition`.
+    #[doc(alias = "as")]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            partitions: None,
+        }
+    }
+
+    /// A topic whose name is generated, and changes when operators before it come or go: what is
+    /// in flight is then left behind. Give a name in a program that is to be changed.
+    pub fn unnamed() -> Self {
+        Self::default()
+    }
+
+    /// How many partitions the topic gets.
+    #[doc(alias = "withNumberOfPartitions")]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+}
+
+impl From<&str> for Repartitioned {
+    fn from(name: &str) -> Self {
+        Self::named(name)
+    }
+}
+
+/// Adds the sink of an internal topic, with the formats of its records; gives its node.
+pub(super) fn add_internal_sink<K: Data, V: Data>(
+    graph: &mut Graph,
+    name: String,
+    parent: usize,
+    topic: &str,
+    formats: SinkFormats<K, V>,
+) -> usize {
+    graph.add(
+        name,
+        vec![parent],
+        sink_kind(TopicRef::internal(topic), formats),
+    )
+}
+
+/// A sink that writes to one topic.
+pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<K, V>) -> NodeKind {
+    let factory =
+        Arc::new(move |setup: &mut NodeSetup<'_>| operators::sink(formats.clone(), setup.sink));
+    NodeKind::Sink {
+        topic: SinkTopic::Topic(topic),
+        factory,
+    }
+}
+
+/// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source.
+pub(super) fn add_repartition<K: Data, V: Data>(
+    graph: &mut Graph,
+    parent: usize,
+    base: &str,
+    partitions: Option<u32>,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<V>>,
+) -> usize {
+    let names = graph.repartition_names(base);
+    let filter_key = key.clone();
+    let filter = graph.add_processor(names.filter, vec![parent], move |_| {
+        operators::repartition_filter::<K, V>(filter_key.clone())
+    });
+    let formats = SinkFormats {
+        key: key.clone(),
+        value: value.clone(),
+        partitioner: None,
+    };
+    add_internal_sink(graph, names.sink, filter, &names.topic, formats);
+    add_internal_source(graph, names.source, names.topic, partitions, key, value)
+}
+
+/// Adds the source of a repartition topic, and the topic itself.
+pub(super) fn add_internal_source<K: Data, V: Data>(
+    graph: &mut Graph,
+    name: String,
+    topic: String,
+    partitions: Option<u32>,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<V>>,
+) -> usize {
+    let topics = vec![TopicRef::internal(&topic)];
+    graph.repartitions.push(RepartitionSpec {
+        topic: topic.clone(),
+        partitions,
+    });
+    let typed = Topic {
+        name: topic,
+        key,
+        value,
+        timestamps: None,
+        partitioner: None,
+    };
+    let factory = Arc::new(move || operators::stream_source(&typed));
+    graph.add(name, Vec::new(), NodeKind::Source { topics, factory })
+}

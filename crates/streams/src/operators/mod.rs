@@ -1,0 +1,83 @@
+//! The operators, one a file: what each does to one record. They reach nothing but their
+//! [`Context`].
+
+mod aggregate;
+mod branch;
+mod filter;
+mod flat_map;
+mod flat_map_values;
+mod for_each;
+mod map;
+mod map_values;
+mod pass;
+mod peek;
+mod print;
+mod reduce;
+mod repartition_filter;
+mod select_key;
+mod sink;
+mod source;
+mod table_aggregate;
+mod table_filter;
+mod table_group_by;
+mod table_map_values;
+mod table_reduce;
+mod table_source;
+mod to_stream;
+
+use std::any::Any;
+use std::marker::PhantomData;
+
+pub(crate) use aggregate::aggregate;
+pub(crate) use branch::{Predicates, branch};
+pub(crate) use filter::filter;
+pub(crate) use flat_map::flat_map;
+pub(crate) use flat_map_values::flat_map_values;
+pub(crate) use for_each::for_each;
+pub(crate) use map::map;
+pub(crate) use map_values::map_values;
+pub(crate) use pass::pass;
+pub(crate) use peek::peek;
+pub(crate) use print::print;
+pub(crate) use reduce::reduce;
+pub(crate) use repartition_filter::repartition_filter;
+pub(crate) use select_key::select_key;
+pub(crate) use sink::{SinkFormats, dynamic_sink, sink};
+pub(crate) use source::{stream_source, table_topic_source};
+pub(crate) use table_aggregate::table_aggregate;
+pub(crate) use table_filter::table_filter;
+pub(crate) use table_group_by::table_group_by;
+pub(crate) use table_map_values::table_map_values;
+pub(crate) use table_reduce::table_reduce;
+pub(crate) use table_source::{table_from_stream, table_source};
+pub(crate) use to_stream::to_stream;
+
+use crate::codec::Data;
+use crate::processor::{Context, Node, NodeResult, take};
+use crate::record::Record;
+
+/// A node that is one function of a typed record.
+struct FunctionNode<K, V, F> {
+    function: F,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K: Data, V: Data, F> Node for FunctionNode<K, V, F>
+where
+    F: Fn(&mut Context<'_>, Record<K, V>) -> NodeResult + Send,
+{
+    #[inline]
+    fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
+        (self.function)(ctx, take(record))
+    }
+}
+
+/// Makes a node of a function.
+fn node<K: Data, V: Data>(
+    function: impl Fn(&mut Context<'_>, Record<K, V>) -> NodeResult + Send + 'static,
+) -> Box<dyn Node> {
+    Box::new(FunctionNode {
+        function,
+        types: PhantomData,
+    })
+}

@@ -1,0 +1,332 @@
+//! The low-level interface: processors written by hand.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use millstream_broker::TaskId;
+
+use crate::codec::Data;
+use crate::error::{BoxError, Error, Stage};
+use crate::processor::{
+    Context, KeyValueStore, Node, NodeResult, Origin, PunctuationType, Schedule, StoreHandle,
+    StoreRef, take,
+};
+use crate::record::{Headers, Record};
+
+/// An operator written by hand (Kafka's `Processor`). Each task has its own; what must survive a
+/// crash or a rebalance belongs into a store, not into fields.
+pub trait Processor<K: Data, V: Data>: Send + 'static {
+    /// Key of what it forwards.
+    type KeyOut: Data;
+    /// Value of what it forwards.
+    type ValueOut: Data;
+
+    /// Called once before the first record: the place to schedule punctuation.
+    fn init(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, '_, Self::KeyOut, Self::ValueOut>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Processes one record. An error feeds the policy for processing.
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        ctx: &mut ProcessorContext<'_, '_, Self::KeyOut, Self::ValueOut>,
+    ) -> Result<(), BoxError>;
+
+    /// A schedule has come due at `time`: stream time or wall clock, as it was scheduled.
+    #[doc(alias = "Punctuator")]
+    fn punctuate(
+        &mut self,
+        _schedule: Schedule,
+        _time: i64,
+        _ctx: &mut ProcessorContext<'_, '_, Self::KeyOut, Self::ValueOut>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Called once when the task is closed cleanly.
+    fn close(&mut self) {}
+}
+
+/// An operator written by hand that cannot change the key (Kafka's `FixedKeyProcessor`), so that
+/// what follows needs no repartitioning.
+pub trait FixedKeyProcessor<K: Data, V: Data>: Send + 'static {
+    /// Value of what it forwards.
+    type ValueOut: Data;
+
+    /// Called once before the first record: the place to schedule punctuation.
+    fn init(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, '_, K, Self::ValueOut>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Processes one record. What is forwarded through `ctx` gets the record's key.
+    fn process(
+        &mut self,
+        key: &K,
+        value: V,
+        ctx: &mut FixedKeyContext<'_, '_, '_, K, Self::ValueOut>,
+    ) -> Result<(), BoxError>;
+
+    /// Called once when the task is closed cleanly.
+    fn close(&mut self) {}
+}
+
+/// What a processor may do while it works on a record.
+pub struct ProcessorContext<'c, 'n, K, V> {
+    ctx: &'c mut Context<'n>,
+    timestamp: i64,
+    headers: Headers,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> fmt::Debug for ProcessorContext<'_, '_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessorContext").finish_non_exhaustive()
+    }
+}
+
+impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
+    /// Hands a record to every child, in the order in which they were added.
+    pub fn forward(&mut self, record: Record<K, V>) -> Result<(), BoxError> {
+        Ok(self.ctx.forward(record)?)
+    }
+
+    /// Hands a record to the child called `name`; an error when there is none.
+    pub fn forward_to(&mut self, name: &str, record: Record<K, V>) -> Result<(), BoxError> {
+        match self.ctx.child_named(name) {
+            Some(child) => Ok(self.ctx.forward_to(child, record)?),
+            None => Err(format!("node '{}' has no child called '{name}'", self.node()).into()),
+        }
+    }
+
+    /// Name of this processor's node.
+    pub fn node(&self) -> &str {
+        self.ctx.node_name()
+    }
+
+    /// The task.
+    pub fn task(&self) -> TaskId {
+        self.ctx.task.id
+    }
+
+    /// Topic of the input record that is being processed.
+    pub fn topic(&self) -> &str {
+        self.ctx.task.source().0
+    }
+
+    /// Partition of the input record that is being processed.
+    pub fn partition(&self) -> u32 {
+        self.ctx.task.source().1
+    }
+
+    /// Offset of the input record that is being processed.
+    pub fn offset(&self) -> i64 {
+        self.ctx.task.origin.offset
+    }
+
+    /// Timestamp of the record at this node, in milliseconds since the Unix epoch.
+    pub fn timestamp(&self) -> i64 {
+        self.timestamp
+    }
+
+    /// Headers of the record at this node.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The task's stream time: the highest timestamp of its input so far, -1 before the first.
+    #[doc(alias = "currentStreamTimeMs")]
+    pub fn stream_time(&self) -> i64 {
+        self.ctx.task.stream_time
+    }
+
+    /// Wall-clock time in milliseconds since the Unix epoch, as of the current round of the thread.
+    #[doc(alias = "currentSystemTimeMs")]
+    pub fn wall_clock(&self) -> i64 {
+        self.ctx.task.wall_clock
+    }
+
+    /// A store that was connected to this processor's node. An error when it was not.
+    pub fn store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &StoreHandle<SK, SV>,
+    ) -> Result<StoreRef<'_, SK, SV>, BoxError> {
+        let number = self
+            .ctx
+            .task
+            .store_numbers
+            .get(handle.number)
+            .copied()
+            .flatten();
+        let Some(number) = number else {
+            return Err(format!(
+                "node '{}' uses the store '{}', which is not connected to it: name it in `process_with`",
+                self.node(),
+                handle.name
+            )
+            .into());
+        };
+        let origin = Origin {
+            timestamp: self.timestamp,
+            headers: self.headers.clone(),
+            ..self.ctx.task.origin.clone()
+        };
+        let task = &mut *self.ctx.task;
+        let store: &mut KeyValueStore<SK, SV> = task.stores[number]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("the handle was made with the store, so the types agree");
+        Ok(StoreRef {
+            store,
+            overlay: &mut task.overlay,
+            output: &mut *self.ctx.output,
+            origin,
+        })
+    }
+
+    /// Has [`Processor::punctuate`] called every `interval`, by the clock of `kind`.
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Schedule {
+        let (node, now) = (self.ctx.current(), self.ctx.task.wall_clock);
+        self.ctx
+            .task
+            .punctuations
+            .schedule(node, kind, interval, now)
+    }
+
+    /// Ends a schedule.
+    pub fn cancel(&mut self, schedule: Schedule) {
+        self.ctx.task.punctuations.cancel(schedule);
+    }
+}
+
+/// A [`ProcessorContext`] that forwards under the key of the record being processed.
+pub struct FixedKeyContext<'k, 'c, 'n, K, V> {
+    key: &'k K,
+    ctx: &'k mut ProcessorContext<'c, 'n, K, V>,
+}
+
+impl<'c, 'n, K: Data, V: Data> FixedKeyContext<'_, 'c, 'n, K, V> {
+    /// Hands a value on, with the key, timestamp and headers of the record being processed.
+    pub fn forward(&mut self, value: V) -> Result<(), BoxError> {
+        let record = Record {
+            key: self.key.clone(),
+            value,
+            timestamp: self.ctx.timestamp,
+            headers: self.ctx.headers.clone(),
+        };
+        self.ctx.forward(record)
+    }
+
+    /// Everything else a processor may do.
+    pub fn context(&mut self) -> &mut ProcessorContext<'c, 'n, K, V> {
+        self.ctx
+    }
+}
+
+impl<K, V> fmt::Debug for FixedKeyContext<'_, '_, '_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FixedKeyContext").finish_non_exhaustive()
+    }
+}
+
+/// The node around a [`Processor`].
+pub(crate) struct ProcessorNode<P, K, V> {
+    pub(crate) processor: RefCell<P>,
+    pub(crate) types: PhantomData<fn(K, V)>,
+}
+
+impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {
+    fn with(
+        &self,
+        ctx: &mut Context<'_>,
+        timestamp: i64,
+        headers: Headers,
+        work: impl FnOnce(
+            &mut P,
+            &mut ProcessorContext<'_, '_, P::KeyOut, P::ValueOut>,
+        ) -> Result<(), BoxError>,
+    ) -> NodeResult {
+        let mut lent = ProcessorContext {
+            ctx,
+            timestamp,
+            headers,
+            types: PhantomData,
+        };
+        let result = match self.processor.try_borrow_mut() {
+            Ok(mut processor) => work(&mut processor, &mut lent),
+            Err(_) => Err("the processor was called while it was at work".into()),
+        };
+        result.map_err(|cause| lent.ctx.failure(Stage::Process, cause))
+    }
+}
+
+impl<K: Data, V: Data, P: Processor<K, V>> Node for ProcessorNode<P, K, V> {
+    fn init(&self, ctx: &mut Context<'_>) -> NodeResult {
+        self.with(ctx, -1, Headers::new(), |processor, ctx| {
+            processor.init(ctx)
+        })
+    }
+
+    fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
+        let record = take::<K, V>(record);
+        let (timestamp, headers) = (record.timestamp, record.headers.clone());
+        self.with(ctx, timestamp, headers, |processor, ctx| {
+            processor.process(record, ctx)
+        })
+    }
+
+    fn punctuate(&self, ctx: &mut Context<'_>, schedule: Schedule, time: i64) -> NodeResult {
+        let work = |processor: &mut P, ctx: &mut ProcessorContext<'_, '_, _, _>| {
+            processor.punctuate(schedule, time, ctx)
+        };
+        self.with(ctx, time, Headers::new(), work)
+    }
+
+    fn close(&self) {
+        if let Ok(mut processor) = self.processor.try_borrow_mut() {
+            processor.close();
+        }
+    }
+}
+
+/// Makes a [`Processor`] of a [`FixedKeyProcessor`].
+pub(crate) struct FixedKeyNode<P>(pub(crate) P);
+
+impl<K: Data, V: Data, P: FixedKeyProcessor<K, V>> Processor<K, V> for FixedKeyNode<P> {
+    type KeyOut = K;
+    type ValueOut = P::ValueOut;
+
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, '_, K, P::ValueOut>) -> Result<(), BoxError> {
+        self.0.init(ctx)
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        ctx: &mut ProcessorContext<'_, '_, K, P::ValueOut>,
+    ) -> Result<(), BoxError> {
+        let Record { key, value, .. } = record;
+        self.0
+            .process(&key, value, &mut FixedKeyContext { key: &key, ctx })
+    }
+
+    fn close(&mut self) {
+        self.0.close();
+    }
+}
+
+/// So that `?` on an engine error inside a processor keeps its place in the chain.
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}

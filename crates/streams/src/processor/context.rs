@@ -1,0 +1,247 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::codec::Data;
+use crate::error::{BoxError, Panic, Stage};
+use crate::processor::{
+    KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
+    UpdateError, Updated,
+};
+use crate::record::{Change, Headers, Record, Timestamped};
+
+/// What a node may do: hand records on, reach its stores, write to topics.
+pub(crate) struct Context<'a> {
+    nodes: &'a [NodeEntry],
+    pub(crate) task: &'a mut TaskState,
+    pub(crate) output: &'a mut dyn Output,
+    current: u32,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        nodes: &'a [NodeEntry],
+        task: &'a mut TaskState,
+        output: &'a mut dyn Output,
+        current: u32,
+    ) -> Self {
+        Self {
+            nodes,
+            task,
+            output,
+            current,
+        }
+    }
+
+    /// Name of the node at work.
+    pub(crate) fn node_name(&self) -> &'a Arc<str> {
+        &self.nodes[self.current as usize].name
+    }
+
+    pub(crate) fn current(&self) -> u32 {
+        self.current
+    }
+
+    /// Hands a record to every child of the node at work, in order.
+    #[inline]
+    pub(crate) fn forward<K: Data, V: Data>(&mut self, record: Record<K, V>) -> NodeResult {
+        let nodes = self.nodes;
+        match nodes[self.current as usize].children.split_last() {
+            None => Ok(()),
+            Some((last, [])) => self.call(*last, record),
+            Some((last, others)) => {
+                for child in others {
+                    self.call(*child, record.clone())?;
+                }
+                self.call(*last, record)
+            }
+        }
+    }
+
+    /// Hands a record to one child, by its place among the children.
+    pub(crate) fn forward_to<K: Data, V: Data>(
+        &mut self,
+        child: usize,
+        record: Record<K, V>,
+    ) -> NodeResult {
+        let nodes = self.nodes;
+        match nodes[self.current as usize].children.get(child) {
+            Some(child) => self.call(*child, record),
+            None => Ok(()),
+        }
+    }
+
+    /// Place of the child called `name`, for [`forward_to`](Self::forward_to).
+    pub(crate) fn child_named(&self, name: &str) -> Option<usize> {
+        let children = &self.nodes[self.current as usize].children;
+        children
+            .iter()
+            .position(|child| &*self.nodes[*child as usize].name == name)
+    }
+
+    #[inline]
+    fn call<K: Data, V: Data>(&mut self, child: u32, record: Record<K, V>) -> NodeResult {
+        let parent = std::mem::replace(&mut self.current, child);
+        let mut record = Some(record);
+        let result = self.run(|node, ctx| node.node.process(ctx, &mut record));
+        self.current = parent;
+        result
+    }
+
+    /// Runs the node at work. Panics are caught here only when the policy is to skip: the record
+    /// is then lost for the failing node alone, and what was forwarded before stands. Otherwise the
+    /// task catches them once a record.
+    #[inline]
+    fn run(
+        &mut self,
+        work: impl FnOnce(&'a NodeEntry, &mut Context<'_>) -> NodeResult,
+    ) -> NodeResult {
+        let nodes = self.nodes;
+        let node = &nodes[self.current as usize];
+        let result = if self.task.skips_failures() {
+            let depth = self.current;
+            catch_unwind(AssertUnwindSafe(|| work(node, self))).unwrap_or_else(|payload| {
+                self.current = depth;
+                Err(self.failure(Stage::Process, Panic::from_payload(&*payload).into()))
+            })
+        } else {
+            work(node, self)
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => self.task.judge(error),
+        }
+    }
+
+    /// Runs a source node on what it decodes.
+    pub(crate) fn run_source(
+        &mut self,
+        work: impl FnOnce(&'a NodeEntry, &mut Context<'_>) -> NodeResult,
+    ) -> NodeResult {
+        self.run(work)
+    }
+
+    /// Runs a node's schedule that has come due.
+    pub(crate) fn run_punctuation(&mut self, schedule: Schedule, time: i64) -> NodeResult {
+        self.run(|node, ctx| node.node.punctuate(ctx, schedule, time))
+    }
+
+    /// Turns an error of user code into the failure of the node at work.
+    #[inline]
+    pub(crate) fn user<T>(&self, result: Result<T, BoxError>) -> Result<T, NodeError> {
+        result.map_err(|cause| self.failure(Stage::Process, cause))
+    }
+
+    /// The failure of the node at work.
+    #[cold]
+    pub(crate) fn failure(&self, stage: Stage, cause: BoxError) -> NodeError {
+        self.task.failure(stage, self.node_name(), cause)
+    }
+
+    /// Counts and logs a record that a rule of the node at work drops.
+    #[cold]
+    pub(crate) fn drop_record(&mut self, reason: &str) {
+        let name = self.node_name();
+        self.task.drop_record(name, reason);
+    }
+
+    /// A store of this task, by its number here.
+    #[inline]
+    pub(crate) fn store<K: Data, V: Data>(&mut self, store: usize) -> &mut KeyValueStore<K, V> {
+        let store: &mut dyn Any = self.task.stores[store].as_any_mut();
+        store
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree")
+    }
+
+    /// Reads the value of a key from a table's store.
+    pub(crate) fn read_table<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        typed.get(&state.overlay, key).map_err(NodeError::from)
+    }
+
+    /// Updates one key of a table's store and forwards the change, now or when the store's cache is
+    /// flushed. `update` gets the value until now and gives the value from now on; when it fails
+    /// the store is as before, or its task is dropped, as the policy says.
+    #[inline]
+    pub(crate) fn update_table<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: K,
+        timestamp: i64,
+        headers: Headers,
+        update: impl FnOnce(Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
+    ) -> NodeResult {
+        let keep_old = self.task.skips_failures();
+        let name = self.node_name();
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let origin = Origin {
+            source: state.origin.source,
+            offset: state.origin.offset,
+            timestamp,
+            headers,
+        };
+        let updated = typed.update(
+            &mut state.overlay,
+            self.output,
+            &key,
+            &origin,
+            keep_old,
+            update,
+        );
+        match updated {
+            Ok(Updated::Cached { evict: false }) => Ok(()),
+            Ok(Updated::Cached { evict: true }) => self.evict(store),
+            Ok(Updated::Written { change, timestamp }) => self.forward(Record {
+                key,
+                value: change,
+                timestamp,
+                headers: origin.headers,
+            }),
+            Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
+            Err(UpdateError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Flushes a store whose cache has outgrown its budget, then makes room.
+    #[cold]
+    pub(crate) fn evict(&mut self, store: usize) -> NodeResult {
+        self.flush_store(store)?;
+        self.task.stores[store].evict();
+        Ok(())
+    }
+
+    /// Writes what a store's cache holds back to the store and its changelog, and forwards the
+    /// changes from the node that owns the store.
+    pub(crate) fn flush_store(&mut self, store: usize) -> NodeResult {
+        let flush = self.task.stores[store].flush_with();
+        flush(self, store)
+    }
+
+    /// Forwards a change from the node `owner`, as of the record that caused it.
+    pub(crate) fn forward_from<K: Data, V: Data>(
+        &mut self,
+        owner: u32,
+        origin: Origin,
+        record: Record<K, Change<V>>,
+    ) -> NodeResult {
+        let before = std::mem::replace(&mut self.task.origin, origin);
+        let current = std::mem::replace(&mut self.current, owner);
+        let result = self.forward(record);
+        self.current = current;
+        self.task.origin = before;
+        result
+    }
+}

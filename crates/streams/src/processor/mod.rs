@@ -1,0 +1,26 @@
+//! What runs: nodes, what they may reach, and the stores behind them. Knows neither the broker nor
+//! the clock nor threads.
+
+mod api;
+mod context;
+mod node;
+mod output;
+mod punctuation;
+mod source;
+mod store;
+mod task_state;
+
+pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
+pub use punctuation::{PunctuationType, Schedule};
+pub use store::{StoreHandle, StoreRef};
+
+pub(crate) use api::{FixedKeyNode, ProcessorNode};
+pub(crate) use context::Context;
+pub(crate) use node::{Node, NodeEntry, NodeError, NodeResult, take};
+pub(crate) use output::{Output, TopicHandle};
+pub(crate) use punctuation::Punctuations;
+pub(crate) use source::{NoInput, SourceNode};
+pub(crate) use store::{
+    CacheBudget, ChangelogTarget, KeyValueStore, StateStore, StoreOptions, UpdateError, Updated,
+};
+pub(crate) use task_state::{Counters, Origin, TaskState};

@@ -1,0 +1,49 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::codec::Data;
+use crate::error::Error;
+use crate::processor::{Context, Schedule};
+use crate::record::Record;
+
+/// An error on its way up through the nodes. Boxed: the record path returns one word.
+pub(crate) type NodeError = Box<Error>;
+
+/// What a node returns.
+pub(crate) type NodeResult = Result<(), NodeError>;
+
+/// One operator of a running task. Shared by reference, so that a record can be handed on while
+/// its parent is still at work; what a node keeps lives in its stores.
+pub(crate) trait Node: Send {
+    /// Called once before the first record, when the stores are restored.
+    fn init(&self, _ctx: &mut Context<'_>) -> NodeResult {
+        Ok(())
+    }
+
+    /// Processes one record, lent as `Option<Record<K, V>>`: [`take`] it.
+    fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult;
+
+    /// A schedule made in `init` or `process` has come due.
+    fn punctuate(&self, _ctx: &mut Context<'_>, _schedule: Schedule, _time: i64) -> NodeResult {
+        Ok(())
+    }
+
+    /// Called once when the task is closed cleanly.
+    fn close(&self) {}
+}
+
+/// A node with its place in the task's graph.
+pub(crate) struct NodeEntry {
+    pub(crate) node: Box<dyn Node>,
+    pub(crate) name: Arc<str>,
+    pub(crate) children: Box<[u32]>,
+}
+
+/// Takes the record out of what a parent lent.
+#[inline]
+pub(crate) fn take<K: Data, V: Data>(record: &mut dyn Any) -> Record<K, V> {
+    record
+        .downcast_mut::<Option<Record<K, V>>>()
+        .and_then(Option::take)
+        .expect("typed handles wired this edge, so the types agree")
+}

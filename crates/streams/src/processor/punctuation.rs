@@ -1,0 +1,109 @@
+use std::time::Duration;
+
+/// By which clock a schedule runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PunctuationType {
+    /// The task's stream time: the highest timestamp of its input so far. The grid starts at 0, and
+    /// the first call comes with the first record.
+    StreamTime,
+    /// The wall clock. The first call comes one interval after scheduling.
+    WallClockTime,
+}
+
+/// A schedule, to tell several apart and to cancel one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Schedule(u64);
+
+#[derive(Debug)]
+struct Entry {
+    schedule: Schedule,
+    node: u32,
+    kind: PunctuationType,
+    interval: i64,
+    due: i64,
+}
+
+/// The schedules of a task (Kafka's `PunctuationQueue`).
+#[derive(Debug, Default)]
+pub(crate) struct Punctuations {
+    entries: Vec<Entry>,
+    next: u64,
+}
+
+impl Punctuations {
+    pub(crate) fn schedule(
+        &mut self,
+        node: u32,
+        kind: PunctuationType,
+        interval: Duration,
+        wall_clock: i64,
+    ) -> Schedule {
+        let schedule = Schedule(self.next);
+        self.next += 1;
+        let interval = i64::try_from(interval.as_millis())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let due = match kind {
+            PunctuationType::StreamTime => 0,
+            PunctuationType::WallClockTime => wall_clock.saturating_add(interval),
+        };
+        self.entries.push(Entry {
+            schedule,
+            node,
+            kind,
+            interval,
+            due,
+        });
+        schedule
+    }
+
+    pub(crate) fn cancel(&mut self, schedule: Schedule) {
+        self.entries.retain(|entry| entry.schedule != schedule);
+    }
+
+    /// The next schedule of `kind` that is due at `now`, moved on to its next time. Intervals that
+    /// were missed collapse into one call, and the grid is kept (`PunctuationSchedule.next`).
+    pub(crate) fn pop_due(&mut self, kind: PunctuationType, now: i64) -> Option<(u32, Schedule)> {
+        let entry = self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.kind == kind && entry.due <= now)
+            .min_by_key(|entry| entry.due)?;
+        let missed = (now - entry.due) / entry.interval;
+        entry.due = entry
+            .due
+            .saturating_add((missed + 1).saturating_mul(entry.interval));
+        Some((entry.node, entry.schedule))
+    }
+
+    /// When the next wall-clock schedule is due.
+    pub(crate) fn next_wall_clock(&self) -> Option<i64> {
+        let wall = self
+            .entries
+            .iter()
+            .filter(|e| e.kind == PunctuationType::WallClockTime);
+        wall.map(|entry| entry.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_intervals_collapse_and_the_grid_is_kept() {
+        let mut punctuations = Punctuations::default();
+        let interval = Duration::from_millis(10);
+        punctuations.schedule(3, PunctuationType::StreamTime, interval, 0);
+        let mut fired = Vec::new();
+        for now in [-1, 4, 9, 10, 35, 39, 40] {
+            if punctuations
+                .pop_due(PunctuationType::StreamTime, now)
+                .is_some()
+            {
+                fired.push(now);
+            }
+        }
+        assert_eq!(fired, [4, 10, 35, 40]);
+    }
+}

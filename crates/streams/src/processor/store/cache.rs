@@ -1,0 +1,187 @@
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use crate::processor::{CacheBudget, Origin};
+use crate::record::Timestamped;
+
+/// One cached key.
+#[derive(Debug)]
+pub(super) struct Slot<V> {
+    pub(super) key: Box<[u8]>,
+    /// The live value; `None` when the key has none.
+    pub(super) value: Option<Timestamped<V>>,
+    /// The record of the last write; only meaningful while dirty.
+    pub(super) origin: Origin,
+    pub(super) dirty: bool,
+    /// Used since the clock hand came by.
+    referenced: bool,
+    /// What the slot was accounted with.
+    bytes: u32,
+}
+
+/// Live values of a store, written back when flushed: the keys that changed are kept in the order
+/// in which they first did. Room is made by the clock algorithm, and clean slots only.
+#[derive(Debug)]
+pub(super) struct WriteBackCache<V> {
+    slots: Vec<Slot<V>>,
+    table: HashTable<u32>,
+    dirty: Vec<u32>,
+    hand: usize,
+    budget: CacheBudget,
+}
+
+impl<V> WriteBackCache<V> {
+    pub(super) fn new(budget: CacheBudget) -> Self {
+        Self {
+            slots: Vec::new(),
+            table: HashTable::new(),
+            dirty: Vec::new(),
+            hand: 0,
+            budget,
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&mut self, key: &[u8]) -> Option<u32> {
+        let slots = &self.slots;
+        let number = *self
+            .table
+            .find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
+        self.slots[number as usize].referenced = true;
+        Some(number)
+    }
+
+    /// Adds a key that is not there; `value_bytes` is the size of its encoded value, if known.
+    pub(super) fn insert(
+        &mut self,
+        key: &[u8],
+        value: Option<Timestamped<V>>,
+        value_bytes: usize,
+    ) -> u32 {
+        let bytes = (size_of::<Slot<V>>() + 2 * size_of::<u32>() + key.len() + value_bytes) as u32;
+        self.budget.grow(bytes as usize);
+        let number = self.slots.len() as u32;
+        self.slots.push(Slot {
+            key: key.into(),
+            value,
+            origin: Origin::default(),
+            dirty: false,
+            referenced: true,
+            bytes,
+        });
+        let slots = &self.slots;
+        self.table
+            .insert_unique(hash(key), number, |slot| hash(&slots[*slot as usize].key));
+        number
+    }
+
+    #[inline]
+    pub(super) fn slot(&mut self, number: u32) -> &mut Slot<V> {
+        &mut self.slots[number as usize]
+    }
+
+    #[inline]
+    pub(super) fn mark_dirty(&mut self, number: u32) {
+        let slot = &mut self.slots[number as usize];
+        if !slot.dirty {
+            slot.dirty = true;
+            self.dirty.push(number);
+        }
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The dirty slots, in the order in which they became dirty.
+    pub(super) fn dirty(&self) -> impl Iterator<Item = &Slot<V>> {
+        self.dirty
+            .iter()
+            .map(|number| &self.slots[*number as usize])
+    }
+
+    /// Takes the list of dirty slots; each is to be cleaned.
+    pub(super) fn take_dirty(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Whether the thread's caches hold more than they may.
+    #[inline]
+    pub(super) fn is_over_budget(&self) -> bool {
+        self.budget.excess() > 0
+    }
+
+    /// Drops clean slots that were not used lately until the budget holds again, with a tenth of
+    /// slack so that the next insertion does not come back at once.
+    pub(super) fn evict(&mut self) {
+        let mut excess = self.budget.excess() + self.budget.limit() / 10;
+        let mut visits = self.slots.len() * 2;
+        while excess > 0 && visits > 0 && !self.slots.is_empty() {
+            visits -= 1;
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            let slot = &mut self.slots[self.hand];
+            if slot.dirty {
+                self.hand += 1;
+            } else if slot.referenced {
+                slot.referenced = false;
+                self.hand += 1;
+            } else {
+                excess = excess.saturating_sub(slot.bytes as usize);
+                self.remove(self.hand as u32);
+            }
+        }
+    }
+
+    /// Removes a clean slot; the last one takes its place.
+    fn remove(&mut self, number: u32) {
+        let last = (self.slots.len() - 1) as u32;
+        self.repoint(number, None);
+        if last != number {
+            self.repoint(last, Some(number));
+            if self.slots[last as usize].dirty {
+                self.dirty
+                    .iter_mut()
+                    .filter(|slot| **slot == last)
+                    .for_each(|slot| *slot = number);
+            }
+        }
+        let slot = self.slots.swap_remove(number as usize);
+        self.budget.shrink(slot.bytes as usize);
+    }
+
+    fn repoint(&mut self, number: u32, to: Option<u32>) {
+        let hash = hash(&self.slots[number as usize].key);
+        if let Ok(mut entry) = self.table.find_entry(hash, |slot| *slot == number) {
+            match to {
+                Some(to) => *entry.get_mut() = to,
+                None => {
+                    entry.remove();
+                }
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.budget
+            .shrink(self.slots.iter().map(|slot| slot.bytes as usize).sum());
+        self.slots.clear();
+        self.table.clear();
+        self.dirty.clear();
+        self.hand = 0;
+    }
+}
+
+impl<V> Drop for WriteBackCache<V> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[inline]
+fn hash(key: &[u8]) -> u64 {
+    FxBuildHasher.hash_one(key)
+}

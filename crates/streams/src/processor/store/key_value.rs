@@ -1,0 +1,444 @@
+use std::any::Any;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use millstream_broker::{Headers, RecordView};
+use millstream_state::{KeyRange, Overlay, ScanOrder};
+
+use super::cache::WriteBackCache;
+use crate::codec::{Codec, CodecError, Data};
+use crate::error::{BoxError, Error};
+use crate::processor::{Context, NodeError, NodeResult, Origin, Output, StateStore, StoreOptions};
+use crate::record::{Change, Record, Timestamped};
+
+/// What became of an update.
+pub(crate) enum Updated<V> {
+    /// The cache holds it back; the change is forwarded when it is flushed.
+    Cached {
+        /// The caches hold too much now.
+        evict: bool,
+    },
+    /// It is written, and the change is to be forwarded now.
+    Written { change: Change<V>, timestamp: i64 },
+}
+
+/// Why an update failed.
+pub(crate) enum UpdateError {
+    /// In the closure.
+    User(BoxError),
+    /// In the store.
+    Store(Error),
+}
+
+impl From<Error> for UpdateError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A key-value store of one task, timestamped or plain: a write-back cache of live values in front
+/// of the task's overlay. In a plain store the timestamp of a value is only that of its last write.
+pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
+    options: StoreOptions,
+    key_codec: Arc<dyn Codec<K>>,
+    value_codec: Arc<dyn Codec<V>>,
+    cache: Option<WriteBackCache<V>>,
+    key_bytes: Vec<u8>,
+    value_bytes: Vec<u8>,
+}
+
+/// Bytes of a timestamp in front of a value.
+const TIMESTAMP: usize = 8;
+
+impl<K: Data, V: Data> KeyValueStore<K, V> {
+    pub(crate) fn new(
+        options: StoreOptions,
+        key_codec: Arc<dyn Codec<K>>,
+        value_codec: Arc<dyn Codec<V>>,
+    ) -> Self {
+        let cache = options.cache.clone().map(WriteBackCache::new);
+        Self {
+            options,
+            key_codec,
+            value_codec,
+            cache,
+            key_bytes: Vec::new(),
+            value_bytes: Vec::new(),
+        }
+    }
+
+    #[cold]
+    fn format_error(&self, cause: CodecError) -> Error {
+        Error::StoreFormat {
+            store: self.options.name.to_string(),
+            cause: cause.into(),
+        }
+    }
+
+    fn encode_key(&mut self, key: &K) -> Result<(), Error> {
+        self.key_bytes.clear();
+        let encoded = if self.key_codec.is_null(key) {
+            Err(CodecError::new("a store has no place for a null key"))
+        } else {
+            self.key_codec.encode(key, &mut self.key_bytes)
+        };
+        encoded.map_err(|cause| self.format_error(cause))
+    }
+
+    fn decode_value(&self, bytes: &[u8]) -> Result<Timestamped<V>, Error> {
+        let (timestamp, bytes) = match (self.options.timestamped, bytes.split_first_chunk()) {
+            (true, Some((timestamp, value))) => (i64::from_be_bytes(*timestamp), value),
+            (true, None) => {
+                return Err(self.format_error(CodecError::new("a value without its timestamp")));
+            }
+            (false, _) => (-1, bytes),
+        };
+        let value = self
+            .value_codec
+            .decode(bytes)
+            .map_err(|cause| self.format_error(cause))?;
+        Ok(Timestamped { value, timestamp })
+    }
+
+    /// Reads the value under the encoded key from below the cache, and its size.
+    fn load(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+    ) -> Result<(Option<Timestamped<V>>, usize), Error> {
+        match overlay.get(self.options.number, key)? {
+            Some(bytes) => Ok((Some(self.decode_value(&bytes)?), bytes.len())),
+            None => Ok((None, 0)),
+        }
+    }
+
+    /// The cached slot of the encoded key, loaded when it is not there.
+    #[inline]
+    fn cached(
+        &mut self,
+        overlay: &Overlay,
+    ) -> Result<Option<(&mut WriteBackCache<V>, u32)>, Error> {
+        let Some(cache) = &mut self.cache else {
+            return Ok(None);
+        };
+        let found = cache.find(&self.key_bytes);
+        let slot = match found {
+            Some(slot) => slot,
+            None => {
+                let (value, bytes) = self.load(overlay, &self.key_bytes)?;
+                match &mut self.cache {
+                    Some(cache) => cache.insert(&self.key_bytes, value, bytes),
+                    None => return Ok(None),
+                }
+            }
+        };
+        Ok(self.cache.as_mut().map(|cache| (cache, slot)))
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(
+        &mut self,
+        overlay: &Overlay,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, Error> {
+        self.encode_key(key)?;
+        match self.cached(overlay)? {
+            Some((cache, slot)) => Ok(cache.slot(slot).value.clone()),
+            None => Ok(self.load(overlay, &self.key_bytes)?.0),
+        }
+    }
+
+    /// Updates a key as [`Context::update_table`] says. `update` gives the value from now on, or
+    /// none, and the timestamp of the change.
+    #[inline]
+    pub(crate) fn update(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        key: &K,
+        origin: &Origin,
+        keep_old: bool,
+        update: impl FnOnce(Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
+    ) -> Result<Updated<V>, UpdateError> {
+        self.encode_key(key)?;
+        let value_codec = self.value_codec.clone();
+        if let Some((cache, number)) = self.cached(overlay)? {
+            let slot = cache.slot(number);
+            let old = if keep_old {
+                slot.value.clone()
+            } else {
+                slot.value.take()
+            };
+            let new = update(old).map_err(UpdateError::User)?;
+            slot.value = present(&*value_codec, new).0;
+            slot.origin = origin.clone();
+            cache.mark_dirty(number);
+            return Ok(Updated::Cached {
+                evict: cache.is_over_budget(),
+            });
+        }
+        let (old, _) = self.load(overlay, &self.key_bytes)?;
+        let sent_old = if self.options.sends_old {
+            old.clone()
+        } else {
+            None
+        };
+        let (new, timestamp) = present(&*value_codec, update(old).map_err(UpdateError::User)?);
+        let key_bytes = std::mem::take(&mut self.key_bytes);
+        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
+        self.key_bytes = key_bytes;
+        written?;
+        let change = Change {
+            new: new.map(|new| new.value),
+            old: sent_old.map(|old| old.value),
+        };
+        Ok(Updated::Written { change, timestamp })
+    }
+
+    /// Writes a value to the overlay and the changelog.
+    fn write(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        key: &[u8],
+        value: Option<&Timestamped<V>>,
+        record_timestamp: i64,
+    ) -> Result<(), Error> {
+        self.value_bytes.clear();
+        let prefix = if self.options.timestamped {
+            TIMESTAMP
+        } else {
+            0
+        };
+        let mut timestamp = record_timestamp;
+        if let Some(value) = value {
+            if self.options.timestamped {
+                self.value_bytes
+                    .extend_from_slice(&value.timestamp.to_be_bytes());
+                timestamp = value.timestamp;
+            }
+            self.value_codec
+                .encode(&value.value, &mut self.value_bytes)
+                .map_err(|cause| self.format_error(cause))?;
+        }
+        let bytes = value.map(|_| &*self.value_bytes);
+        overlay.write(self.options.number, key, bytes);
+        if let Some(changelog) = self.options.changelog {
+            // The changelog holds the plain value; its record's timestamp is the value's.
+            let logged = bytes.map(|bytes| &bytes[prefix..]);
+            output.buffer(changelog.topic, changelog.partition).push(
+                timestamp,
+                Some(key),
+                logged,
+                &Headers::new(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
+    fn flush_slot(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        number: u32,
+    ) -> Result<Option<(Origin, Record<K, Change<V>>)>, Error> {
+        let Some(cache) = &mut self.cache else {
+            return Ok(None);
+        };
+        let slot = cache.slot(number);
+        slot.dirty = false;
+        let origin = std::mem::take(&mut slot.origin);
+        let new = slot.value.clone();
+        let key_bytes = slot.key.clone();
+        let mut old = None;
+        if self.options.owner.is_some() && (new.is_none() || self.options.sends_old) {
+            old = self.load(overlay, &key_bytes)?.0;
+            if new.is_none() && old.is_none() {
+                // Neither the store nor anybody downstream has ever heard of the key.
+                return Ok(None);
+            }
+        }
+        self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp)?;
+        if self.options.owner.is_none() {
+            return Ok(None);
+        }
+        let key = self
+            .key_codec
+            .decode(&key_bytes)
+            .map_err(|cause| self.format_error(cause))?;
+        let timestamp = new.as_ref().map_or(origin.timestamp, |new| new.timestamp);
+        let old = old.filter(|_| self.options.sends_old);
+        let change = Change {
+            new: new.map(|new| new.value),
+            old: old.map(|old| old.value),
+        };
+        let record = Record {
+            key,
+            value: change,
+            timestamp,
+            headers: origin.headers.clone(),
+        };
+        Ok(Some((origin, record)))
+    }
+
+    /// Writes a value by hand (Processor API): no node hears of it.
+    pub(super) fn put(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        key: &K,
+        value: Option<Timestamped<V>>,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let timestamp = value
+            .as_ref()
+            .map_or(origin.timestamp, |value| value.timestamp);
+        let value = Timestamped {
+            value: value.map(|value| value.value),
+            timestamp,
+        };
+        match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
+            Ok(Updated::Cached { evict: true }) => {
+                for number in self
+                    .cache
+                    .as_mut()
+                    .map(WriteBackCache::take_dirty)
+                    .unwrap_or_default()
+                {
+                    self.flush_slot(overlay, output, number)?;
+                }
+                self.evict();
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(UpdateError::Store(error)) => Err(error),
+            Err(UpdateError::User(cause)) => Err(Error::Unavailable(cause.to_string())),
+        }
+    }
+
+    /// The entries of a range in byte order of their keys, cached ones included.
+    pub(super) fn scan<'a>(
+        &'a self,
+        overlay: &'a Overlay,
+        range: KeyRange,
+        order: ScanOrder,
+    ) -> Result<impl Iterator<Item = Result<(K, Timestamped<V>), Error>> + 'a, Error> {
+        let mut cached = Vec::new();
+        for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
+            if range.contains(&slot.key) {
+                let value = match &slot.value {
+                    Some(value) => Some(Cow::Owned(self.encode_stored(value)?)),
+                    None => None,
+                };
+                cached.push((Cow::Borrowed(&*slot.key), value));
+            }
+        }
+        let entries = overlay.scan_under(self.options.number, &range, order, cached);
+        Ok(entries.map(|entry| {
+            let (key, value) = entry?;
+            let key = self
+                .key_codec
+                .decode(&key)
+                .map_err(|cause| self.format_error(cause))?;
+            Ok((key, self.decode_value(&value)?))
+        }))
+    }
+
+    fn encode_stored(&self, value: &Timestamped<V>) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        if self.options.timestamped {
+            bytes.extend_from_slice(&value.timestamp.to_be_bytes());
+        }
+        self.value_codec
+            .encode(&value.value, &mut bytes)
+            .map_err(|cause| self.format_error(cause))?;
+        Ok(bytes)
+    }
+
+    /// The key's bytes, for ranges.
+    pub(super) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        self.key_codec
+            .encode(key, &mut bytes)
+            .map_err(|cause| self.format_error(cause))?;
+        Ok(bytes)
+    }
+
+    pub(super) fn approximate_len(&self, overlay: &Overlay) -> u64 {
+        overlay.approximate_len(self.options.number)
+    }
+}
+
+/// A value that the format writes as null is no value.
+fn present<V: 'static>(
+    codec: &dyn Codec<V>,
+    new: Timestamped<Option<V>>,
+) -> (Option<Timestamped<V>>, i64) {
+    let Timestamped { value, timestamp } = new;
+    let value = value.filter(|value| !codec.is_null(value));
+    (
+        value.map(|value| Timestamped { value, timestamp }),
+        timestamp,
+    )
+}
+
+impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
+    }
+
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
+        |ctx, store| {
+            let dirty = match &mut ctx.store::<K, V>(store).cache {
+                Some(cache) => cache.take_dirty(),
+                None => return Ok(()),
+            };
+            for number in dirty {
+                let task = &mut *ctx.task;
+                let typed: &mut Self = task.stores[store]
+                    .as_any_mut()
+                    .downcast_mut()
+                    .expect("this function was given out by a store of these types");
+                let owner = typed.options.owner;
+                let flushed = typed
+                    .flush_slot(&mut task.overlay, ctx.output, number)
+                    .map_err(NodeError::from)?;
+                if let (Some((origin, record)), Some(owner)) = (flushed, owner) {
+                    ctx.forward_from(owner, origin, record)?;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn evict(&mut self) {
+        if let Some(cache) = &mut self.cache {
+            cache.evict();
+        }
+    }
+
+    fn clear_cache(&mut self) {
+        if let Some(cache) = &mut self.cache {
+            cache.clear();
+        }
+    }
+
+    fn restore(&mut self, overlay: &mut Overlay, record: &RecordView<'_>) {
+        let Some(key) = record.key else { return };
+        let value = record.value.map(|value| {
+            self.value_bytes.clear();
+            if self.options.timestamped {
+                self.value_bytes
+                    .extend_from_slice(&record.timestamp.to_be_bytes());
+            }
+            self.value_bytes.extend_from_slice(value);
+            &*self.value_bytes
+        });
+        overlay.write(self.options.number, key, value);
+    }
+}

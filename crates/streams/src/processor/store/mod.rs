@@ -1,0 +1,62 @@
+//! Typed stores in front of a task's database.
+
+mod budget;
+mod cache;
+mod handle;
+mod key_value;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use millstream_broker::RecordView;
+use millstream_state::Overlay;
+
+use crate::processor::{Context, NodeResult, TopicHandle};
+
+pub(crate) use budget::CacheBudget;
+pub use handle::{StoreHandle, StoreRef};
+pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
+
+/// A store as its task sees it, its types forgotten.
+pub(crate) trait StateStore: Send {
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+
+    /// Whether the cache holds writes back.
+    fn is_dirty(&self) -> bool;
+
+    /// The function that flushes a store of these types.
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult;
+
+    /// Makes room in the cache; everything in it has been flushed.
+    fn evict(&mut self);
+
+    /// Forgets what the cache holds.
+    fn clear_cache(&mut self);
+
+    /// Takes a record of the changelog into the store.
+    fn restore(&mut self, overlay: &mut Overlay, record: &RecordView<'_>);
+}
+
+/// Where a store logs its changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChangelogTarget {
+    pub(crate) topic: TopicHandle,
+    pub(crate) partition: u32,
+}
+
+/// How a store is set up in its task.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreOptions {
+    pub(crate) name: Arc<str>,
+    /// Its number in the task's database.
+    pub(crate) number: usize,
+    /// Whether values are kept with their timestamps.
+    pub(crate) timestamped: bool,
+    pub(crate) changelog: Option<ChangelogTarget>,
+    /// Cache budget of the stream thread; `None` switches caching off for the store.
+    pub(crate) cache: Option<CacheBudget>,
+    /// The node whose children hear of changes when the cache is flushed.
+    pub(crate) owner: Option<u32>,
+    /// Whether changes carry the old value.
+    pub(crate) sends_old: bool,
+}

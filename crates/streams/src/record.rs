@@ -1,0 +1,82 @@
+//! What travels through a topology.
+
+pub use millstream_broker::{Header, Headers};
+
+/// A record between two operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<K, V> {
+    /// Key.
+    pub key: K,
+    /// Value.
+    pub value: V,
+    /// Timestamp in milliseconds since the Unix epoch.
+    pub timestamp: i64,
+    /// Headers, handed on by every operator that does not replace them.
+    pub headers: Headers,
+}
+
+impl<K, V> Record<K, V> {
+    /// A record without headers.
+    pub fn new(key: K, value: V, timestamp: i64) -> Self {
+        Self {
+            key,
+            value,
+            timestamp,
+            headers: Headers::new(),
+        }
+    }
+
+    /// The same record with another key.
+    #[doc(alias = "withKey")]
+    pub fn with_key<K2>(self, key: K2) -> Record<K2, V> {
+        Record {
+            key,
+            value: self.value,
+            timestamp: self.timestamp,
+            headers: self.headers,
+        }
+    }
+
+    /// The same record with another value.
+    #[doc(alias = "withValue")]
+    pub fn with_value<V2>(self, value: V2) -> Record<K, V2> {
+        Record {
+            key: self.key,
+            value,
+            timestamp: self.timestamp,
+            headers: self.headers,
+        }
+    }
+
+    /// The same record with another timestamp.
+    #[doc(alias = "withTimestamp")]
+    pub fn with_timestamp(self, timestamp: i64) -> Self {
+        Self { timestamp, ..self }
+    }
+
+    /// The same record with other headers.
+    #[doc(alias = "withHeaders")]
+    pub fn with_headers(self, headers: Headers) -> Self {
+        Self { headers, ..self }
+    }
+}
+
+/// An update of a table: the new value of a key, and the old one where somebody downstream needs
+/// it. `None` is "no such key" (Kafka's `Change`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<V> {
+    /// Value from now on; `None` deletes the key.
+    pub new: Option<V>,
+    /// Value until now, if there was one and it was asked for.
+    pub old: Option<V>,
+}
+
+/// A value and the time it is valid from (Kafka's `ValueAndTimestamp`).
+#[doc(alias = "ValueAndTimestamp")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timestamped<V> {
+    /// Value.
+    pub value: V,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: i64,
+}

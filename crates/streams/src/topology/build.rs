@@ -1,0 +1,307 @@
+//! From the graph to a checked topology.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::graph::{Graph, NodeKind, SinkTopic, TopicRef};
+use super::names::changelog_topic;
+use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
+use crate::error::TopologyError;
+
+impl Graph {
+    /// Checks the graph and divides it. All problems are reported together.
+    pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
+        let mut problems = self.problems.clone();
+        if !self
+            .nodes
+            .iter()
+            .any(|node| matches!(node.kind, NodeKind::Source { .. }))
+        {
+            problems.push(
+                "it reads no topic: begin with `builder.stream(..)` or `builder.table(..)`"
+                    .to_owned(),
+            );
+        }
+        self.check_names(&mut problems);
+        self.check_stores(&mut problems);
+        self.check_topics(&mut problems);
+        let mut children = vec![Vec::new(); self.nodes.len()];
+        for (number, node) in self.nodes.iter().enumerate() {
+            for parent in &node.parents {
+                children[*parent].push(number);
+            }
+        }
+        if !problems.is_empty() {
+            return Err(TopologyError { problems });
+        }
+        let copartitioned = self.keyed.iter().map(|node| {
+            (
+                self.nodes[*node].name.clone(),
+                self.sources_above(*node).into_iter().collect(),
+            )
+        });
+        Ok(Topology {
+            inner: Arc::new(TopologyParts {
+                copartitioned: copartitioned.collect(),
+                sub_topologies: self.sub_topologies(),
+                nodes: self.nodes.clone(),
+                children,
+                stores: self.stores.clone(),
+                repartitions: self.repartitions.clone(),
+            }),
+        })
+    }
+
+    fn check_names(&self, problems: &mut Vec<String>) {
+        let mut seen = BTreeSet::new();
+        for node in &self.nodes {
+            if !seen.insert(&node.name) {
+                problems.push(format!(
+                    "two nodes are called '{}': give one of them another name with `.named(..)`",
+                    node.name
+                ));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for store in &self.stores {
+            if !seen.insert(&store.name) {
+                problems.push(format!(
+                    "two stores are called '{}': a store's name is also its changelog's, so give one of them another name",
+                    store.name
+                ));
+            }
+            if let Err(reason) = check_topic_name(&store.name) {
+                problems.push(format!("the store name '{}' {reason}", store.name));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for repartition in &self.repartitions {
+            if !seen.insert(&repartition.topic) {
+                problems.push(format!(
+                    "two operators repartition through the topic '{}': name one of them with `.named(..)` after `group_by`, or in `repartition(..)`",
+                    repartition.topic
+                ));
+            }
+            if repartition.partitions == Some(0) {
+                problems.push(format!(
+                    "the repartition topic '{}' is to have 0 partitions: ask for at least 1",
+                    repartition.topic
+                ));
+            }
+        }
+    }
+
+    fn check_stores(&self, problems: &mut Vec<String>) {
+        for (number, store) in self.stores.iter().enumerate() {
+            if !self.nodes.iter().any(|node| node.stores.contains(&number)) {
+                problems.push(format!(
+                    "the store '{}' is connected to no processor: pass it to `process_with`, or remove it",
+                    store.name
+                ));
+            }
+        }
+    }
+
+    fn check_topics(&self, problems: &mut Vec<String>) {
+        let mut read = BTreeMap::new();
+        for node in &self.nodes {
+            let NodeKind::Source { topics, .. } = &node.kind else {
+                continue;
+            };
+            for topic in topics {
+                if let Err(reason) = check_topic_name(&topic.name) {
+                    problems.push(format!("the topic name '{}' {reason}", topic.name));
+                }
+                if let Some(first) = read.insert(topic, &node.name) {
+                    problems.push(format!(
+                        "the topic '{}' is read twice, by '{first}' and '{}': read it once and use the handle twice",
+                        topic.name, node.name
+                    ));
+                }
+            }
+        }
+        for node in &self.nodes {
+            let NodeKind::Sink {
+                topic: SinkTopic::Topic(topic),
+                ..
+            } = &node.kind
+            else {
+                continue;
+            };
+            if let Err(reason) = check_topic_name(&topic.name) {
+                problems.push(format!("the topic name '{}' {reason}", topic.name));
+            }
+            if !topic.internal && self.is_above(topic, node.parents.clone()) {
+                problems.push(format!(
+                    "'{}' writes to the topic '{}', which it is itself fed from: every record would come round for ever; write to another topic, or break the cycle",
+                    node.name, topic.name
+                ));
+            }
+        }
+    }
+
+    /// Whether `topic` is among the sources above `nodes`, across the topics that the topology
+    /// itself writes.
+    fn is_above(&self, topic: &TopicRef, mut nodes: Vec<usize>) -> bool {
+        let mut seen = BTreeSet::new();
+        while let Some(node) = nodes.pop() {
+            if !seen.insert(node) {
+                continue;
+            }
+            nodes.extend(&self.nodes[node].parents);
+            let NodeKind::Source { topics, .. } = &self.nodes[node].kind else {
+                continue;
+            };
+            if topics.contains(topic) {
+                return true;
+            }
+            let writers = self.nodes.iter().enumerate().filter(|(_, writer)| {
+                matches!(&writer.kind, NodeKind::Sink { topic: SinkTopic::Topic(written), .. } if topics.contains(written))
+            });
+            nodes.extend(writers.map(|(number, _)| number));
+        }
+        false
+    }
+
+    fn sources_above(&self, node: usize) -> BTreeSet<usize> {
+        let mut sources = BTreeSet::new();
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            nodes.extend(&self.nodes[node].parents);
+            if matches!(self.nodes[node].kind, NodeKind::Source { .. }) {
+                sources.insert(node);
+            }
+        }
+        sources
+    }
+
+    /// Groups nodes that are joined by edges or stores, numbered in the order of their first nodes
+    /// (`InternalTopologyBuilder.makeNodeGroups`).
+    fn sub_topologies(&self) -> Vec<SubTopology> {
+        let mut group: Vec<usize> = (0..self.nodes.len()).collect();
+        fn root(group: &[usize], mut node: usize) -> usize {
+            while group[node] != node {
+                node = group[node];
+            }
+            node
+        }
+        let join = |group: &mut [usize], a: usize, b: usize| {
+            let (a, b) = (root(group, a), root(group, b));
+            group[a.max(b)] = a.min(b);
+        };
+        let mut users = vec![None; self.stores.len()];
+        for (number, node) in self.nodes.iter().enumerate() {
+            for parent in &node.parents {
+                join(&mut group, *parent, number);
+            }
+            for store in &node.stores {
+                join(&mut group, *users[*store].get_or_insert(number), number);
+            }
+        }
+        let mut sub_topologies: Vec<SubTopology> = Vec::new();
+        let mut ids = BTreeMap::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let id = *ids.entry(root(&group, number)).or_insert_with(|| {
+                let id = sub_topologies.len();
+                let (nodes, stores) = (Vec::new(), Vec::new());
+                sub_topologies.push(SubTopology {
+                    id: id as u32,
+                    nodes,
+                    stores,
+                });
+                id
+            });
+            let sub_topology = &mut sub_topologies[id];
+            sub_topology.nodes.push(number);
+            for store in &node.stores {
+                if !sub_topology.stores.contains(store) {
+                    sub_topology.stores.push(*store);
+                }
+            }
+        }
+        sub_topologies
+    }
+}
+
+impl TopologyParts {
+    pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
+        let mut sources = BTreeSet::new();
+        let mut sinks = BTreeSet::new();
+        let mut repartition_topics = Vec::new();
+        for node in &sub.nodes {
+            match &self.nodes[*node].kind {
+                NodeKind::Source { topics, .. } => {
+                    for topic in topics {
+                        sources.insert(topic.full_name(application_id));
+                        repartition_topics.extend(self.repartition(topic, application_id));
+                    }
+                }
+                NodeKind::Sink {
+                    topic: SinkTopic::Topic(topic),
+                    ..
+                } => {
+                    sinks.insert(topic.full_name(application_id));
+                }
+                NodeKind::Sink { .. } | NodeKind::Processor { .. } => {}
+            }
+        }
+        let changelogs = sub.stores.iter().filter_map(|store| {
+            let store = &self.stores[*store];
+            let mut configs = created_with([("cleanup.policy", "compact")]);
+            configs.extend(store.changelog.clone()?);
+            let name = changelog_topic(application_id, &store.name);
+            Some(InternalTopic {
+                name,
+                configs,
+                partitions: None,
+            })
+        });
+        SubTopologyTopics {
+            id: sub.id,
+            sources: sources.into_iter().collect(),
+            sinks: sinks.into_iter().collect(),
+            repartition_topics,
+            changelog_topics: changelogs.collect(),
+        }
+    }
+
+    fn repartition(&self, topic: &TopicRef, application_id: &str) -> Option<InternalTopic> {
+        let spec = self
+            .repartitions
+            .iter()
+            .find(|spec| topic.internal && spec.topic == topic.name)?;
+        Some(InternalTopic {
+            name: topic.full_name(application_id),
+            configs: created_with([
+                ("cleanup.policy", "delete"),
+                ("segment.bytes", "52428800"),
+                ("retention.ms", "-1"),
+            ]),
+            partitions: spec.partitions,
+        })
+    }
+}
+
+/// Configs of an internal topic (`RepartitionTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`).
+fn created_with<const N: usize>(configs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    let common = [("message.timestamp.type", "CreateTime")];
+    let all = configs.into_iter().chain(common);
+    all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// What Kafka's `Topic.validate` checks.
+fn check_topic_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name == "." || name == ".." {
+        return Err("is empty or a dot: a name has letters, digits, '.', '_' and '-'");
+    }
+    if name.len() > 249 {
+        return Err("is longer than 249 characters");
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.chars().all(legal) {
+        Ok(())
+    } else {
+        Err("has a character that is not allowed: a name has letters, digits, '.', '_' and '-'")
+    }
+}

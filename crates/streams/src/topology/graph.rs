@@ -1,0 +1,261 @@
+//! The graph while the DSL builds it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::names::{generated_name, is_generated, repartition_topic};
+use crate::processor::{Node, SourceNode, StateStore, StoreOptions, TopicHandle};
+
+/// A topic as the topology names it; an internal one gets the application id in front.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TopicRef {
+    pub(crate) name: String,
+    pub(crate) internal: bool,
+}
+
+impl TopicRef {
+    pub(crate) fn external(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            internal: false,
+        }
+    }
+
+    pub(crate) fn internal(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            internal: true,
+        }
+    }
+}
+
+/// What a node's factory may ask for when its task is made.
+pub(crate) struct NodeSetup<'a> {
+    /// Numbers of the node's stores within the task, in the order they were connected.
+    pub(crate) stores: &'a [usize],
+    /// For a sink of one topic, that topic.
+    pub(crate) sink: TopicHandle,
+    /// Whether the node's changes carry old values.
+    pub(crate) sends_old: bool,
+}
+
+/// Makes a node for a task.
+pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
+
+/// Makes a source for a task.
+pub(crate) type SourceFactory = Arc<dyn Fn() -> Box<dyn SourceNode> + Send + Sync>;
+
+/// Where a sink writes.
+#[derive(Clone, Debug)]
+pub(crate) enum SinkTopic {
+    Topic(TopicRef),
+    /// Chosen for each record.
+    Extracted,
+}
+
+#[derive(Clone)]
+pub(crate) enum NodeKind {
+    Source {
+        topics: Vec<TopicRef>,
+        factory: SourceFactory,
+    },
+    Processor {
+        factory: NodeFactory,
+    },
+    Sink {
+        topic: SinkTopic,
+        factory: NodeFactory,
+    },
+}
+
+#[derive(Clone)]
+pub(crate) struct NodeSpec {
+    pub(crate) name: String,
+    pub(crate) kind: NodeKind,
+    pub(crate) parents: Vec<usize>,
+    /// Stores it uses, by number.
+    pub(crate) stores: Vec<usize>,
+    /// For the nodes of tables: whether changes carry the old value.
+    pub(crate) sends_old: bool,
+    /// Nodes that are called after this one, each with what its name adds.
+    pub(crate) companions: Vec<(usize, &'static str)>,
+    /// Whether the repartition topic before this node is called after it.
+    pub(crate) names_repartition: bool,
+}
+
+/// What a store's factory is told when its task is made.
+pub(crate) struct StoreSetup {
+    pub(crate) options: StoreOptions,
+}
+
+/// Makes a store for a task.
+pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct StoreSpec {
+    pub(crate) name: String,
+    pub(crate) factory: StoreFactory,
+    pub(crate) timestamped: bool,
+    pub(crate) caching: bool,
+    /// Configs of the changelog topic beyond the defaults; `None` switches logging off.
+    pub(crate) changelog: Option<BTreeMap<String, String>>,
+    /// The node that forwards what the store's cache gives at a flush.
+    pub(crate) owner: Option<usize>,
+}
+
+/// A repartition topic, without the application id.
+#[derive(Clone, Debug)]
+pub(crate) struct RepartitionSpec {
+    pub(crate) topic: String,
+    pub(crate) partitions: Option<u32>,
+}
+
+/// The graph under construction, shared by all handles of one builder.
+#[derive(Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<NodeSpec>,
+    pub(crate) stores: Vec<StoreSpec>,
+    pub(crate) repartitions: Vec<RepartitionSpec>,
+    /// Nodes whose input topics must be co-partitioned.
+    pub(crate) keyed: Vec<usize>,
+    pub(crate) problems: Vec<String>,
+    index: usize,
+}
+
+impl Graph {
+    /// The next generated name. A name of one's own burns the number all the same, so that naming
+    /// one operator never renames another.
+    pub(crate) fn new_name(&mut self, prefix: &str) -> String {
+        let name = generated_name(prefix, self.index);
+        self.index += 1;
+        name
+    }
+
+    pub(crate) fn add(&mut self, name: String, parents: Vec<usize>, kind: NodeKind) -> usize {
+        self.nodes.push(NodeSpec {
+            name,
+            kind,
+            parents,
+            stores: Vec::new(),
+            sends_old: false,
+            companions: Vec::new(),
+            names_repartition: false,
+        });
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn add_processor(
+        &mut self,
+        name: String,
+        parents: Vec<usize>,
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
+    ) -> usize {
+        self.add(
+            name,
+            parents,
+            NodeKind::Processor {
+                factory: Arc::new(factory),
+            },
+        )
+    }
+
+    pub(crate) fn add_store(&mut self, store: StoreSpec) -> usize {
+        self.stores.push(store);
+        self.stores.len() - 1
+    }
+
+    pub(crate) fn connect(&mut self, node: usize, store: usize) {
+        if !self.nodes[node].stores.contains(&store) {
+            self.nodes[node].stores.push(store);
+        }
+    }
+
+    /// Has the table node `node` send old values: what it forwards is undone and done again
+    /// downstream. A table that is not materialized takes them from its parent.
+    pub(crate) fn send_old_values(&mut self, node: usize) {
+        if std::mem::replace(&mut self.nodes[node].sends_old, true) {
+            return;
+        }
+        if self.nodes[node].stores.is_empty() {
+            for parent in self.nodes[node].parents.clone() {
+                self.send_old_values(parent);
+            }
+        }
+    }
+
+    /// Gives a node a name of its own, and those called after it names that go with it.
+    pub(crate) fn rename(&mut self, node: usize, name: &str) {
+        let before = std::mem::replace(&mut self.nodes[node].name, name.to_owned());
+        for (companion, suffix) in self.nodes[node].companions.clone() {
+            self.nodes[companion].name = format!("{name}{suffix}");
+        }
+        if self.nodes[node].names_repartition {
+            self.rename_topic(&repartition_topic(&before), &repartition_topic(name));
+        }
+    }
+
+    fn rename_topic(&mut self, from: &str, to: &str) {
+        for spec in self
+            .repartitions
+            .iter_mut()
+            .filter(|spec| spec.topic == from)
+        {
+            to.clone_into(&mut spec.topic);
+        }
+        let topics = self.nodes.iter_mut().flat_map(|node| match &mut node.kind {
+            NodeKind::Source { topics, .. } => topics.as_mut_slice(),
+            NodeKind::Sink {
+                topic: SinkTopic::Topic(topic),
+                ..
+            } => std::slice::from_mut(topic),
+            NodeKind::Sink { .. } | NodeKind::Processor { .. } => &mut [],
+        });
+        for topic in topics.filter(|topic| topic.internal && topic.name == from) {
+            to.clone_into(&mut topic.name);
+        }
+    }
+
+    /// Has the repartitioning that ends in `source` called after `node`. Its filter, sink and
+    /// source were added one after the other.
+    pub(crate) fn name_repartition_after(&mut self, node: usize, source: usize) {
+        self.nodes[node].names_repartition = true;
+        self.nodes[node].companions = vec![
+            (source - 2, "-repartition-filter"),
+            (source - 1, "-repartition-sink"),
+            (source, "-repartition-source"),
+        ];
+    }
+
+    /// Names of the nodes around a repartition topic, and the topic. The three numbers are burnt
+    /// whatever the names (`OptimizableRepartitionNode`).
+    pub(crate) fn repartition_names(&mut self, base: &str) -> RepartitionNames {
+        let sink = self.new_name("KSTREAM-SINK-");
+        let filter = self.new_name("KSTREAM-FILTER-");
+        let source = self.new_name("KSTREAM-SOURCE-");
+        let topic = repartition_topic(base);
+        if is_generated(base) {
+            RepartitionNames {
+                topic,
+                sink,
+                filter,
+                source,
+            }
+        } else {
+            let named = |suffix| format!("{topic}-{suffix}");
+            let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
+            RepartitionNames {
+                topic,
+                sink,
+                filter,
+                source,
+            }
+        }
+    }
+}
+
+pub(crate) struct RepartitionNames {
+    pub(crate) topic: String,
+    pub(crate) sink: String,
+    pub(crate) filter: String,
+    pub(crate) source: String,
+}

@@ -1,0 +1,39 @@
+//! Every generated name: nodes, stores and internal topics, as Kafka Streams makes them
+//! (`InternalStreamsBuilder.newProcessorName`, `ProcessorStateManager.storeChangelogTopic`).
+
+use super::TopicRef;
+
+/// A generated name: a prefix and the running number of the builder.
+pub(crate) fn generated_name(prefix: &str, index: usize) -> String {
+    format!("{prefix}{index:010}")
+}
+
+/// The repartition topic of an operator, without the application id.
+pub(crate) fn repartition_topic(name: &str) -> String {
+    format!("{name}-repartition")
+}
+
+/// The changelog topic of a store, in full.
+pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
+    format!("{application_id}-{store}-changelog")
+}
+
+impl TopicRef {
+    /// The topic's full name.
+    pub(crate) fn full_name(&self, application_id: &str) -> String {
+        if self.internal {
+            format!("{application_id}-{}", self.name)
+        } else {
+            self.name.clone()
+        }
+    }
+}
+
+/// Whether a repartition topic's name was generated; its nodes then have generated names too
+/// (Kafka's pattern `KSTREAM.*-[0-9]{10}`).
+pub(crate) fn is_generated(name: &str) -> bool {
+    name.starts_with("KSTREAM")
+        && name
+            .rsplit_once('-')
+            .is_some_and(|(_, n)| n.len() == 10 && n.bytes().all(|b| b.is_ascii_digit()))
+}
