@@ -11,7 +11,8 @@ use serde_json::error::Category;
 use super::CodecError;
 use super::serde_data::{serde_codec, serde_wrapper};
 
-/// Appends `value` as compact JSON. A map whose keys are no text is an error.
+/// Appends `value` as compact JSON. A map whose keys are neither text nor numbers is
+/// an error.
 pub fn to_json<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     serde_json::to_writer(out, value)
         .map_err(|_| CodecError::new(format!("`{}` cannot be written as JSON", type_name::<T>())))
