@@ -20,7 +20,7 @@ impl EmbeddedAdmin {
         Ok(Self { shared })
     }
 
-    fn change<R>(
+    fn look<R>(
         &self,
         work: impl FnOnce(&mut State) -> Result<R, BrokerError>,
     ) -> Result<R, BrokerError> {
@@ -29,6 +29,20 @@ impl EmbeddedAdmin {
             state.check_open()?;
             work(state)
         })
+    }
+
+    /// Changes something, and returns when the change is on the disk.
+    fn change(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<(), BrokerError>,
+    ) -> Result<(), BrokerError> {
+        let (result, end) = self.look(|state| {
+            state.check_writable()?;
+            Ok((work(state), state.journal_end()))
+        })?;
+        // Of several changes the first may be made when the second fails.
+        self.shared.sync_to(end)?;
+        result
     }
 
     /// Works on a group that must not have members.
@@ -51,7 +65,7 @@ impl EmbeddedAdmin {
 
 impl Admin for EmbeddedAdmin {
     fn list_topics(&mut self) -> Result<Vec<String>, BrokerError> {
-        self.change(|state| {
+        self.look(|state| {
             let mut names: Vec<String> = state
                 .topics
                 .values()
@@ -66,7 +80,7 @@ impl Admin for EmbeddedAdmin {
         &mut self,
         topics: &[&str],
     ) -> Result<Vec<Option<TopicDescription>>, BrokerError> {
-        self.change(|state| {
+        self.look(|state| {
             Ok(topics
                 .iter()
                 .map(|name| state.topic(name).ok().map(|topic| topic.describe()))
@@ -98,7 +112,7 @@ impl Admin for EmbeddedAdmin {
         &mut self,
         group: &str,
     ) -> Result<Vec<(TopicPartition, OffsetAndMetadata)>, BrokerError> {
-        self.change(|state| {
+        self.look(|state| {
             let committed = state.groups.get(group).map(|g| g.offsets.committed());
             Ok(committed
                 .into_iter()
@@ -117,7 +131,7 @@ impl Admin for EmbeddedAdmin {
             for (partition, _) in offsets {
                 state.log(partition)?;
             }
-            state.commit_offsets(group, offsets.iter().cloned().collect());
+            state.commit_now(group, offsets.iter().cloned().collect());
             Ok(())
         })
     }

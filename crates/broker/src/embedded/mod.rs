@@ -2,6 +2,9 @@
 //! generations, transactions with markers and fencing, read-committed up to the last stable
 //! offset, retention and compaction.
 //!
+//! In memory by default; durable in a directory, with one journal for everything, so that a commit
+//! over many partitions costs one sync.
+//!
 //! It has no thread and reads no clock but the one it is given: the same calls in the same order
 //! give the same answers.
 
@@ -10,16 +13,20 @@ mod assignor;
 mod bounded;
 mod builder;
 mod chunk;
+mod compaction;
 mod consumer;
 mod group;
 mod group_offsets;
+mod journal;
 mod member;
 mod membership;
+mod meta;
 mod partition_log;
 mod producer;
 mod retention;
 mod shared;
 mod state;
+mod storage;
 mod topic;
 mod topic_config;
 mod transaction;
@@ -28,11 +35,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::EmbeddedAdmin;
-pub use builder::EmbeddedBrokerBuilder;
+pub use builder::{EmbeddedBrokerBuilder, Fsync};
 use consumer::EmbeddedConsumer;
 use membership::EmbeddedMembership;
 use producer::EmbeddedProducer;
 use shared::Shared;
+pub use storage::{SimulatedDisk, SimulatedMount, Storage};
 
 use crate::{
     Admin, Broker, BrokerError, Consumer, ConsumerOptions, GroupJoin, Membership, NewTopic,
@@ -81,10 +89,11 @@ impl EmbeddedBroker {
         self.shared.maintain()
     }
 
-    /// Closes the broker: every later call of any client is answered by [`BrokerError::Closed`].
+    /// Closes the broker: what is written is brought to the disk, the directory is given back, and
+    /// every later call of any client is answered by [`BrokerError::Closed`]. Dropping the last
+    /// handle does the same, without telling of errors.
     pub fn close(&self) -> Result<(), BrokerError> {
-        self.shared.update(|state| state.close());
-        Ok(())
+        self.shared.close()
     }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 
 use super::chunk::{Chunk, ProducerId, Visibility};
+use super::journal::Entry;
+use super::topic::TopicId;
 use crate::{IsolationLevel, PartitionOffsets, Waker};
 
 /// A consumer that wants to know when the end it sees has moved.
@@ -42,8 +44,6 @@ pub(super) struct PartitionLog {
     /// First offset of the active segment, which is never compacted.
     pub(super) active_from: i64,
     active_bytes: u64,
-    /// Whether somebody is compacting it right now, outside the lock.
-    pub(super) cleaning: bool,
 }
 
 impl PartitionLog {
@@ -88,6 +88,23 @@ impl PartitionLog {
     /// The chunks in order.
     pub(super) fn chunks(&self) -> &VecDeque<Chunk> {
         &self.chunks
+    }
+
+    /// The chunk that starts at `base`.
+    pub(super) fn chunk_mut(&mut self, base: i64) -> Option<&mut Chunk> {
+        let at = self.chunks.partition_point(|chunk| chunk.base < base);
+        self.chunks.get_mut(at).filter(|chunk| chunk.base == base)
+    }
+
+    /// The journal's entry about its ends.
+    pub(super) fn ends_entry(&self, topic: TopicId, partition: u32) -> Entry<'static> {
+        Entry::Ends {
+            topic,
+            partition,
+            log_start: self.log_start,
+            end: self.end,
+            cleaned_until: self.cleaned_until,
+        }
     }
 
     /// The chunks, for those who change what is beside the records.

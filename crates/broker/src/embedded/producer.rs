@@ -2,6 +2,7 @@
 //! nothing that could be written twice: idempotence needs no sequence numbers here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -19,6 +20,8 @@ pub(super) struct EmbeddedProducer {
     /// With a transactional id.
     transactional: Option<ProducerEpoch>,
     acknowledged: FxHashMap<TopicPartition, i64>,
+    /// Whether something was sent since the last flush.
+    unsynced: bool,
 }
 
 impl EmbeddedProducer {
@@ -28,15 +31,18 @@ impl EmbeddedProducer {
         options: &ProducerOptions,
     ) -> Result<Self, BrokerError> {
         shared.maintain_if_due()?;
-        let transactional = shared.update(|state| {
-            state.check_open()?;
-            let id = options.transactional_id.as_deref();
-            Ok(id.map(|id| state.init_producer(id, options.transaction_timeout)))
-        })?;
+        let transactional = match &options.transactional_id {
+            Some(id) => Some(init(&shared, id, options.transaction_timeout)?),
+            None => {
+                shared.update(|state| state.check_open())?;
+                None
+            }
+        };
         Ok(Self {
             shared,
             transactional,
             acknowledged: FxHashMap::default(),
+            unsynced: false,
         })
     }
 
@@ -48,13 +54,34 @@ impl EmbeddedProducer {
         })
     }
 
-    fn try_commit(&self) -> Result<(), BrokerError> {
+    /// Decides to commit, and says up to where the journal must be on the disk for it.
+    fn begin_commit(&self) -> Result<(ProducerEpoch, u64), BrokerError> {
         let who = self.transactional()?;
         self.shared.maintain_if_due()?;
         self.shared.update(|state| {
-            state.check_open()?;
-            state.commit(who)
+            state.check_writable()?;
+            Ok((who, state.begin_commit(who)?))
         })
+    }
+}
+
+/// Takes a transactional id over. A commit of the predecessor that is decided comes first.
+fn init(shared: &Shared, id: &str, timeout: Duration) -> Result<ProducerEpoch, BrokerError> {
+    loop {
+        let decided = shared.update(|state| {
+            state.check_writable()?;
+            match state.committing(id) {
+                Some(decided) => Ok(Err(decided)),
+                None => Ok(Ok(state.init_producer(id, timeout))),
+            }
+        })?;
+        match decided {
+            Ok(who) => return Ok(who),
+            Err((producer, position)) => {
+                shared.sync_to(position)?;
+                shared.update(|state| state.finish_commit(producer, position));
+            }
+        }
     }
 }
 
@@ -71,17 +98,18 @@ impl Producer for EmbeddedProducer {
         let bytes: Arc<[u8]> = buffer.as_bytes().into();
         let count = buffer.count();
         let next = self.shared.update(|state| {
-            state.check_open()?;
+            state.check_writable()?;
             state.append(partition, bytes, count, self.transactional)
         })?;
         buffer.clear();
+        self.unsynced = true;
         match self.acknowledged.get_mut(partition) {
             Some(known) => *known = next,
             None => {
                 self.acknowledged.insert(partition.clone(), next);
             }
         }
-        Ok(())
+        self.shared.spill_if_due()
     }
 
     fn is_full(&self, topic: &str) -> bool {
@@ -95,7 +123,16 @@ impl Producer for EmbeddedProducer {
     }
 
     fn flush(&mut self) -> Result<(), BrokerError> {
-        self.shared.update(|state| state.check_open())
+        let end = self.shared.update(|state| {
+            state.check_writable()?;
+            Ok(state.journal_end())
+        })?;
+        // Records of a transaction are as durable as they must be when it commits.
+        if self.transactional.is_none() && self.unsynced {
+            self.shared.sync_to(end)?;
+            self.unsynced = false;
+        }
+        Ok(())
     }
 
     fn acknowledged(&self, partition: &TopicPartition) -> Option<i64> {
@@ -107,12 +144,12 @@ impl Producer for EmbeddedProducer {
         self.shared.maintain_if_due()?;
         let now = self.shared.now();
         let deadline = self.shared.update(|state| {
-            state.check_open()?;
+            state.check_writable()?;
             state.begin(who, now)
         })?;
         // A transaction is overdue when its deadline has passed, not when it is reached.
         self.shared
-            .due_by(deadline.saturating_add(std::time::Duration::from_millis(1)));
+            .due_by(deadline.saturating_add(Duration::from_millis(1)));
         Ok(())
     }
 
@@ -125,23 +162,30 @@ impl Producer for EmbeddedProducer {
         self.shared.maintain_if_due()?;
         let now = self.shared.now();
         self.shared.update(|state| {
-            state.check_open()?;
+            state.check_writable()?;
             state.send_offsets(who, offsets, identity, now)
         })
     }
 
     fn commit(&mut self) -> CommitOutcome {
-        match self.try_commit() {
-            Ok(()) => CommitOutcome::Committed,
-            Err(error) => CommitOutcome::Aborted(error),
+        let (who, position) = match self.begin_commit() {
+            Ok(decided) => decided,
+            Err(error) => return CommitOutcome::Aborted(error),
+        };
+        if let Err(error) = self.shared.sync_to(position) {
+            // It may have reached the disk: only opening the broker again will tell.
+            return CommitOutcome::Unknown(error);
         }
+        self.shared
+            .update(|state| state.finish_commit(who.id, position));
+        CommitOutcome::Committed
     }
 
     fn abort(&mut self) -> Result<(), BrokerError> {
         let who = self.transactional()?;
         self.shared.maintain_if_due()?;
         self.shared.update(|state| {
-            state.check_open()?;
+            state.check_writable()?;
             state.abort(who)
         })
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::chunk::{Chunk, ChunkBytes};
+use super::journal::JournalWriter;
 use super::state::State;
 use crate::{BrokerError, Clock};
 
@@ -20,11 +21,20 @@ pub(super) struct Shared {
     maintenance_interval: Duration,
     /// Monotonic time in milliseconds at which housekeeping is due.
     due_ms: AtomicU64,
+    /// Of a durable broker.
+    writer: Option<JournalWriter>,
+    /// Held by whoever compacts and cleans.
+    cleaning: Mutex<()>,
 }
 
 impl Shared {
     /// A broker over `state`.
-    pub(super) fn new(clock: Arc<dyn Clock>, state: State, maintenance_interval: Duration) -> Self {
+    pub(super) fn new(
+        clock: Arc<dyn Clock>,
+        state: State,
+        maintenance_interval: Duration,
+        writer: Option<JournalWriter>,
+    ) -> Self {
         let due = clock.monotonic().saturating_add(maintenance_interval);
         Self {
             clock,
@@ -32,6 +42,8 @@ impl Shared {
             room: Condvar::new(),
             maintenance_interval,
             due_ms: AtomicU64::new(millis(due)),
+            writer,
+            cleaning: Mutex::new(()),
         }
     }
 
@@ -50,6 +62,7 @@ impl Shared {
     pub(super) fn update<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let result = work(&mut state);
+        state.tidy();
         let wakes = std::mem::take(&mut state.wakes);
         let room = std::mem::take(&mut state.room);
         drop(state);
@@ -72,14 +85,52 @@ impl Shared {
         !full(&mut state)
     }
 
-    /// The records of a chunk.
-    pub(super) fn bytes_of(&self, chunk: &Chunk) -> Result<ChunkBytes, BrokerError> {
-        match &chunk.bytes {
-            Some(bytes) => Ok(bytes.clone()),
-            None => Err(BrokerError::Closed(
-                "a chunk in memory has no bytes".to_owned(),
-            )),
+    /// The records of a chunk, from memory or from the disk. `Ok(None)` when the chunk has been
+    /// copied to another place since.
+    pub(super) fn bytes_of(&self, chunk: &Chunk) -> Result<Option<ChunkBytes>, BrokerError> {
+        match (&chunk.bytes, &self.writer) {
+            (Some(bytes), _) => Ok(Some(bytes.clone())),
+            (None, Some(writer)) => writer.read(chunk),
+            (None, None) => Ok(None),
         }
+    }
+
+    /// Returns when the journal is on the disk up to `position`; at once in memory.
+    pub(super) fn sync_to(&self, position: u64) -> Result<(), BrokerError> {
+        match &self.writer {
+            Some(writer) => writer.sync_to(&self.state, position),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns when all is on the disk.
+    pub(super) fn sync_all(&self) -> Result<(), BrokerError> {
+        match &self.writer {
+            Some(writer) => writer.sync_all(&self.state),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the journal out when much is buffered.
+    pub(super) fn spill_if_due(&self) -> Result<(), BrokerError> {
+        match &self.writer {
+            Some(writer) if self.lock().should_spill() => writer.write_out(&self.state),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes nothing more, brings everything to the disk, and gives the directory back.
+    pub(super) fn close(&self) -> Result<(), BrokerError> {
+        let was_open = self.update(|state| {
+            let was_open = state.check_open().is_ok();
+            state.close();
+            was_open
+        });
+        let synced = if was_open { self.sync_all() } else { Ok(()) };
+        if let Some(writer) = &self.writer {
+            writer.storage().unlock();
+        }
+        synced
     }
 
     /// Housekeeping no later than `at`.
@@ -112,7 +163,40 @@ impl Shared {
         if let Some(next) = next {
             self.due_by(next.saturating_add(Duration::from_millis(1)));
         }
+        // Segments are deleted here and nowhere else: nobody must read meanwhile what is compacted.
+        let Ok(_cleaning) = self.cleaning.try_lock() else {
+            return Ok(());
+        };
+        self.compact(wall_ms)?;
+        match &self.writer {
+            Some(writer) => writer.clean(&self.state),
+            None => Ok(()),
+        }
+    }
+
+    /// One caller at a time.
+    fn compact(&self, wall_ms: i64) -> Result<(), BrokerError> {
+        let mut done = None;
+        while let Some(work) = self.update(|state| state.begin_compaction(wall_ms, done)) {
+            let replacements = work.run(|chunk| {
+                self.bytes_of(chunk)?.ok_or_else(|| {
+                    BrokerError::Closed("records to be compacted have moved".to_owned())
+                })
+            })?;
+            self.update(|state| state.end_compaction(&work, replacements));
+            done = Some(work.place());
+        }
         Ok(())
+    }
+}
+
+impl Drop for Shared {
+    /// Whoever forgets to close loses nothing, but is not told of errors either.
+    fn drop(&mut self) {
+        let open = self.lock().check_open().is_ok();
+        if open && let Err(error) = self.close() {
+            tracing::error!(%error, "the broker could not be closed in order");
+        }
     }
 }
 

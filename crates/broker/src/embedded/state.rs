@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::chunk::ProducerId;
+use super::chunk::{Chunk, ProducerId};
 use super::group::Group;
+use super::journal::{Entry, Journal, topic_entry};
 use super::partition_log::PartitionLog;
 use super::topic::{Topic, TopicId};
 use super::transaction::TransactionalProducer;
@@ -28,6 +29,8 @@ pub(super) struct State {
     /// Whether a bounded topic has got room since the lock was taken.
     pub(super) room: bool,
     closed: bool,
+    /// Of a durable broker, once it is open.
+    pub(super) journal: Option<Journal>,
 }
 
 impl State {
@@ -37,6 +40,40 @@ impl State {
             return Err(BrokerError::Closed("it was asked to close".to_owned()));
         }
         Ok(())
+    }
+
+    /// [`BrokerError::Closed`] when nothing can be written (any longer).
+    pub(super) fn check_writable(&self) -> Result<(), BrokerError> {
+        self.check_open()?;
+        match self.journal.as_ref().and_then(Journal::failed) {
+            Some(cause) => Err(BrokerError::Closed(cause.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes an entry to the journal, if there is one.
+    pub(super) fn record(&mut self, entry: &Entry<'_>) {
+        if let Some(journal) = &mut self.journal {
+            journal.append(entry);
+        }
+    }
+
+    /// Position after everything recorded; 0 in memory.
+    pub(super) fn journal_end(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::end)
+    }
+
+    /// Whether much of the journal is waiting to be written.
+    pub(super) fn should_spill(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::should_spill)
+    }
+
+    /// What is left to do under the lock after each piece of work.
+    pub(super) fn tidy(&mut self) {
+        if self.journal.as_ref().is_some_and(Journal::is_segment_full) {
+            self.start_segment();
+        }
+        self.evict();
     }
 
     /// Takes nothing more.
@@ -114,7 +151,31 @@ impl State {
             return Err(BrokerError::TopicExists(new.name.clone()));
         }
         let topic = Topic::create(self.next_topic, new)?;
+        self.record(&topic_entry(&topic));
         self.insert_topic(topic);
+        Ok(())
+    }
+
+    /// Makes a topic as it was, or gives it the partitions it got later.
+    pub(super) fn restore_topic(
+        &mut self,
+        id: TopicId,
+        name: String,
+        partitions: u32,
+        configs: BTreeMap<String, String>,
+        bound_bytes: Option<u64>,
+    ) -> Result<(), BrokerError> {
+        if let Some(topic) = self.topics.get_mut(&id) {
+            return topic.grow(partitions);
+        }
+        let new = NewTopic {
+            name,
+            partitions,
+            replication_factor: None,
+            configs,
+            bound_bytes,
+        };
+        self.insert_topic(Topic::create(id, &new)?);
         Ok(())
     }
 
@@ -127,10 +188,12 @@ impl State {
     /// Deletes a topic with its records and all groups' offsets of it.
     pub(super) fn delete_topic(&mut self, name: &str) -> Result<(), BrokerError> {
         let id = self.topic(name)?.id;
+        self.record(&Entry::TopicDeleted { id });
         self.topic_ids.remove(name);
         if let Some(topic) = self.topics.remove(&id) {
             for log in &topic.partitions {
                 log.wake(true, &mut self.wakes);
+                forget_chunks(&mut self.journal, log.chunks());
             }
         }
         for group in self.groups.values_mut() {
@@ -142,16 +205,25 @@ impl State {
 
     /// Raises the number of partitions of a topic.
     pub(super) fn create_partitions(&mut self, name: &str, total: u32) -> Result<(), BrokerError> {
-        self.topic_mut(name)?.grow(total)
+        let topic = self.topic_mut(name)?;
+        topic.grow(total)?;
+        let entry = topic_entry(topic);
+        self.record(&entry);
+        Ok(())
     }
 
     /// Forgets offsets of a group.
     pub(super) fn forget_offsets(&mut self, group: &str, partitions: &[TopicPartition]) {
-        if let Some(group) = self.groups.get_mut(group) {
+        if let Some(known) = self.groups.get_mut(group) {
             for partition in partitions {
-                group.offsets.forget(partition);
+                known.offsets.forget(partition);
             }
         }
+        let offsets = partitions.iter().map(|tp| (tp.clone(), None)).collect();
+        self.record(&Entry::Offsets {
+            group: group.to_owned(),
+            offsets,
+        });
     }
 
     /// Moves the first offset of a partition, and drops what lies before it.
@@ -160,7 +232,18 @@ impl State {
         partition: &TopicPartition,
         offset: i64,
     ) -> Result<(), BrokerError> {
-        self.log_mut(partition)?.advance_log_start(offset);
+        let topic = self.topic_mut(&partition.topic)?;
+        let id = topic.id;
+        let log = topic
+            .partitions
+            .get_mut(partition.partition as usize)
+            .ok_or_else(|| BrokerError::UnknownPartition(partition.clone()))?;
+        if offset > log.log_start() {
+            let dropped = log.advance_log_start(offset);
+            let entry = log.ends_entry(id, partition.partition);
+            self.record(&entry);
+            forget_chunks(&mut self.journal, &dropped);
+        }
         Ok(())
     }
 
@@ -183,5 +266,17 @@ impl State {
         self.advance_log_start(partition, before)?;
         self.room = true;
         Ok(())
+    }
+}
+
+/// Chunks that are gone are not needed in the journal either.
+pub(super) fn forget_chunks<'a>(
+    journal: &mut Option<Journal>,
+    chunks: impl IntoIterator<Item = &'a Chunk>,
+) {
+    if let Some(journal) = journal {
+        for location in chunks.into_iter().filter_map(|chunk| chunk.location) {
+            journal.forget(location);
+        }
     }
 }

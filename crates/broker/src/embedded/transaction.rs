@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::chunk::{Chunk, ProducerId, Visibility};
+use super::chunk::{Chunk, ProducerId, Visibility, max_timestamp};
 use super::group_offsets::Offsets;
+use super::journal::{ChunkEntry, Entry};
 use super::state::State;
 use super::topic::TopicId;
 use crate::{BrokerError, GroupIdentity, OffsetAndMetadata, RecordBatch, TopicPartition};
@@ -21,6 +22,8 @@ pub(super) struct TransactionalProducer {
     pub(super) epoch: Epoch,
     timeout: Duration,
     open: Option<Transaction>,
+    /// A commit that is decided and not yet on the disk, and up to where the journal must be.
+    pub(super) committing: Option<(EndedTransaction, u64)>,
 }
 
 /// An open transaction.
@@ -42,6 +45,13 @@ pub(super) struct EndedTransaction {
     pub(super) offsets: Vec<(String, Offsets)>,
 }
 
+impl EndedTransaction {
+    /// Whether nothing was done in it.
+    fn is_empty(&self) -> bool {
+        self.partitions.is_empty() && self.offsets.is_empty()
+    }
+}
+
 /// Who is asking: a producer and its epoch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProducerEpoch {
@@ -50,6 +60,29 @@ pub(super) struct ProducerEpoch {
 }
 
 impl State {
+    /// The commit of a transactional id that waits for the disk, and for what position.
+    pub(super) fn committing(&self, id: &str) -> Option<(ProducerId, u64)> {
+        let producer = self.producer_ids.get(id)?;
+        let (_, position) = self.producers.get(producer)?.committing.as_ref()?;
+        Some((*producer, *position))
+    }
+
+    /// A producer as it was.
+    pub(super) fn restore_producer(&mut self, id: ProducerId, epoch: Epoch, name: String) {
+        self.producer_ids.insert(name.clone(), id);
+        let known = self
+            .producers
+            .entry(id)
+            .or_insert_with(|| TransactionalProducer {
+                transactional_id: name,
+                epoch,
+                timeout: Duration::MAX,
+                open: None,
+                committing: None,
+            });
+        known.epoch = known.epoch.max(epoch);
+    }
+
     /// Gives a transactional id to a new producer: its predecessor is fenced, and what that one
     /// left open is aborted.
     pub(super) fn init_producer(&mut self, id: &str, timeout: Duration) -> ProducerEpoch {
@@ -64,13 +97,30 @@ impl State {
                 epoch: 0,
                 timeout,
                 open: None,
+                committing: None,
             });
-        known.epoch += 1;
         known.timeout = timeout;
+        let epoch = self.raise_epoch(producer);
         ProducerEpoch {
             id: producer,
-            epoch: known.epoch,
+            epoch,
         }
+    }
+
+    /// Fences whoever uses the transactional id.
+    fn raise_epoch(&mut self, id: ProducerId) -> Epoch {
+        let Some(producer) = self.producers.get_mut(&id) else {
+            return 0;
+        };
+        producer.epoch += 1;
+        let epoch = producer.epoch;
+        let transactional_id = producer.transactional_id.clone();
+        self.record(&Entry::Producer {
+            id,
+            epoch,
+            transactional_id,
+        });
+        epoch
     }
 
     /// The producer, unless a newer one has taken over.
@@ -141,7 +191,17 @@ impl State {
             .get_mut(partition.partition as usize)
             .ok_or_else(|| BrokerError::UnknownPartition(partition.clone()))?;
         let visibility = who.map_or(Visibility::Visible, |who| Visibility::Open(who.id));
-        let chunk = Chunk::new(log.end(), count, bytes, visibility);
+        let mut chunk = Chunk::new(log.end(), count, bytes, visibility);
+        if let Some(journal) = &mut self.journal {
+            // Later it might have to be read back for this.
+            if let Some(bytes) = &chunk.bytes {
+                chunk.max_timestamp = Some(max_timestamp(&bytes.batch(chunk.base, chunk.next)));
+                let records = bytes.records();
+                let entry = ChunkEntry::of(id, partition.partition, &chunk, false, records);
+                chunk.location = Some(journal.append(&Entry::Chunk(entry)));
+            }
+            journal.cache(id, partition.partition, &chunk);
+        }
         let next = chunk.next;
         let begun = log.append(chunk, topic.config.segment_bytes);
         log.wake(visibility == Visibility::Visible, &mut self.wakes);
@@ -189,12 +249,52 @@ impl State {
         Ok(())
     }
 
-    /// Commits the producer's transaction.
-    pub(super) fn commit(&mut self, who: ProducerEpoch) -> Result<(), BrokerError> {
+    /// Decides to commit the producer's transaction. It is visible after
+    /// [`finish_commit`](Self::finish_commit), which may be called when the journal is on the disk
+    /// up to the position returned.
+    pub(super) fn begin_commit(&mut self, who: ProducerEpoch) -> Result<u64, BrokerError> {
         self.in_transaction(who)?;
         let ended = self.mark_end(who.id, true);
+        let position = if ended.is_empty() {
+            0
+        } else {
+            self.journal_end()
+        };
+        if let Some(producer) = self.producers.get_mut(&who.id) {
+            producer.committing = Some((ended, position));
+        }
+        Ok(position)
+    }
+
+    /// Makes a decided commit visible, unless somebody else has done it.
+    pub(super) fn finish_commit(&mut self, producer: ProducerId, position: u64) {
+        let decided = self.producers.get_mut(&producer).and_then(|known| {
+            let due = |(_, at): &mut (EndedTransaction, u64)| *at == position;
+            known.committing.take_if(due)
+        });
+        if let Some((ended, _)) = decided {
+            self.apply_end(ended);
+        }
+    }
+
+    /// Aborts a transaction that is known by its records only.
+    pub(super) fn abort_everywhere(&mut self, producer: ProducerId) {
+        let mut partitions = Vec::new();
+        for topic in self.topics.values_mut() {
+            for (number, log) in topic.partitions.iter_mut().enumerate() {
+                if let Some(first) = log.open_since(producer) {
+                    partitions.push((topic.id, number as u32, first, log.append_marker()));
+                }
+            }
+        }
+        let ended = EndedTransaction {
+            producer,
+            committed: false,
+            partitions,
+            offsets: Vec::new(),
+        };
+        self.record(&Entry::TransactionEnd(ended.clone()));
         self.apply_end(ended);
-        Ok(())
     }
 
     /// Aborts the producer's transaction, if one is open.
@@ -236,12 +336,16 @@ impl State {
             let pending = self.groups.get(&group)?.offsets.pending(producer)?.clone();
             Some((group, pending))
         });
-        EndedTransaction {
+        let ended = EndedTransaction {
             producer,
             committed,
             partitions: marked,
             offsets: offsets.collect(),
+        };
+        if !ended.is_empty() {
+            self.record(&Entry::TransactionEnd(ended.clone()));
         }
+        ended
     }
 
     /// Makes the end of a transaction visible.
@@ -269,8 +373,21 @@ impl State {
         }
     }
 
-    /// Commits offsets that were checked.
-    pub(super) fn commit_offsets(&mut self, group: &str, offsets: Offsets) {
+    /// Commits offsets outside a transaction.
+    pub(super) fn commit_now(&mut self, group: &str, offsets: Offsets) {
+        let recorded = offsets
+            .iter()
+            .map(|(tp, at)| (tp.clone(), Some(at.clone())));
+        let entry = Entry::Offsets {
+            group: group.to_owned(),
+            offsets: recorded.collect(),
+        };
+        self.record(&entry);
+        self.commit_offsets(group, offsets);
+    }
+
+    /// Commits offsets that were checked and recorded.
+    fn commit_offsets(&mut self, group: &str, offsets: Offsets) {
         let (known, _) = self.group_and_wakes(group);
         let partitions: Vec<TopicPartition> = offsets.keys().cloned().collect();
         for (partition, offset) in offsets {
@@ -298,8 +415,8 @@ impl State {
         }
         for id in overdue {
             self.abort_open(id);
-            if let Some(producer) = self.producers.get_mut(&id) {
-                producer.epoch += 1;
+            self.raise_epoch(id);
+            if let Some(producer) = self.producers.get(&id) {
                 tracing::warn!(
                     transactional_id = producer.transactional_id,
                     "transaction was open for too long: aborted, its producer is fenced"
