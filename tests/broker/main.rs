@@ -1,3 +1,9 @@
-//! Broker semantics, written against the port.
+//! Broker semantics, written against the port: the suite in [`semantics`] runs on every broker a
+//! [`cluster::Cluster`] can be made of. What only the embedded broker can do is tested beside it.
 
-mod smoke;
+mod cluster;
+mod durable;
+mod embedded;
+mod power_failure;
+mod recovery;
+mod semantics;
