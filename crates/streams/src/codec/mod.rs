@@ -53,7 +53,7 @@ pub use json::{Json, JsonCodec};
 pub use list::List;
 pub use millstream_macros::Wire;
 pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
-pub(crate) use timestamped::TimestampedCodec;
+pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
 pub use wire_codec::WireCodec;
 
 /// What the code written by `#[derive(Wire)]` calls; no part of the API.

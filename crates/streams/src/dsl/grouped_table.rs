@@ -8,8 +8,8 @@ use super::repartition::{add_internal_sink, add_internal_source};
 use super::{KTable, Materialized};
 use crate::codec::{ChangeCodec, Codec, Wire, WireCodec};
 use crate::error::BoxError;
-use crate::operators::{self, SinkFormats};
-use crate::processor::Node;
+use crate::operators;
+use crate::processor::{Node, SinkFormats};
 use crate::record::Change;
 use crate::topology::{Graph, NodeSetup, repartition_topic};
 

@@ -8,8 +8,8 @@ use super::repartition::{add_repartition, sink_kind};
 use super::{Branches, GroupedStream, KTable, Materialized, Repartitioned};
 use crate::codec::{Data, Wire, WireCodec};
 use crate::error::BoxError;
-use crate::operators::{self, Predicates, SinkFormats};
-use crate::processor::Node;
+use crate::operators::{self, Predicates};
+use crate::processor::{Node, SinkFormats};
 use crate::topic::Topic;
 use crate::topology::{Graph, NodeKind, SinkTopic, TopicRef};
 
@@ -366,7 +366,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// ```
     /// # use millstream::testing::check;
-    /// check(|s| s.merge(&s.map_values(|v| v + "!")), "a:1", "a:1 a:1!");
+    /// check(|s| s.merge(&s.map_values(|v| v + "!")), "a:1", "a:1! a:1");
     /// ```
     pub fn merge(&self, other: &Self) -> Self {
         let mut graph = self.graph.borrow_mut();

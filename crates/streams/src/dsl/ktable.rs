@@ -8,8 +8,8 @@ use super::repartition::sink_kind;
 use super::{GroupedTable, KStream, Materialized};
 use crate::codec::{Data, Wire};
 use crate::error::BoxError;
-use crate::operators::{self, SinkFormats};
-use crate::processor::Node;
+use crate::operators;
+use crate::processor::{Node, SinkFormats};
 use crate::topic::Topic;
 use crate::topology::{Graph, NodeSetup, TopicRef};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use crate::codec::{Codec, Data};
-use crate::operators::{self, SinkFormats};
+use crate::operators;
+use crate::processor::SinkFormats;
 use crate::topic::Topic;
 use crate::topology::{Graph, NodeKind, NodeSetup, RepartitionSpec, SinkTopic, TopicRef};
 

@@ -42,7 +42,7 @@ pub(crate) use print::print;
 pub(crate) use reduce::reduce;
 pub(crate) use repartition_filter::repartition_filter;
 pub(crate) use select_key::select_key;
-pub(crate) use sink::{SinkFormats, dynamic_sink, sink};
+pub(crate) use sink::{dynamic_sink, sink};
 pub(crate) use source::{stream_source, table_topic_source};
 pub(crate) use table_aggregate::table_aggregate;
 pub(crate) use table_filter::table_filter;

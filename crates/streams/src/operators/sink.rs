@@ -1,96 +1,14 @@
 use std::any::Any;
-use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use millstream_broker::partition_for_key;
-
-use crate::codec::{Codec, CodecError, Data};
+use crate::codec::Data;
 use crate::error::{BoxError, Stage};
-use crate::processor::{Context, Node, NodeResult, TopicHandle, take};
+use crate::processor::{Context, Node, NodeResult, RecordWriter, SinkFormats, TopicHandle, take};
 use crate::record::Record;
-use crate::topic::Topic;
-
-/// How a sink writes.
-pub(crate) struct SinkFormats<K: 'static, V: 'static> {
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<V>>,
-    /// `None` as a result leaves the choice to the default.
-    pub(crate) partitioner: Option<Arc<SinkPartitioner<K, V>>>,
-}
-
-/// Chooses a partition out of so many.
-pub(crate) type SinkPartitioner<K, V> = dyn Fn(&K, &V, u32) -> Option<u32> + Send + Sync;
-
-impl<K, V> Clone for SinkFormats<K, V> {
-    fn clone(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            value: self.value.clone(),
-            partitioner: self.partitioner.clone(),
-        }
-    }
-}
-
-impl<K: Data, V: Data> From<Topic<K, V>> for SinkFormats<K, V> {
-    fn from(topic: Topic<K, V>) -> Self {
-        let partitioner = topic.partitioner.map(|choose| {
-            let choose: Arc<SinkPartitioner<K, V>> =
-                Arc::new(move |key, value, partitions| Some(choose(key, value, partitions)));
-            choose
-        });
-        Self {
-            key: topic.key,
-            value: topic.value,
-            partitioner,
-        }
-    }
-}
-
-impl<K: Data, V: Data> SinkFormats<K, Option<V>> {
-    /// Writes a table to a topic: `None` is a tombstone, which goes where its key goes.
-    pub(crate) fn of_table(topic: Topic<K, V>) -> Self {
-        let partitioner = topic.partitioner.map(|choose| {
-            let choose: Arc<SinkPartitioner<K, Option<V>>> =
-                Arc::new(move |key, value, n| value.as_ref().map(|value| choose(key, value, n)));
-            choose
-        });
-        Self {
-            key: topic.key,
-            value: Arc::new(Nullable(topic.value)),
-            partitioner,
-        }
-    }
-}
-
-/// A format with a null.
-struct Nullable<V: 'static>(Arc<dyn Codec<V>>);
-
-impl<V: Data> Codec<Option<V>> for Nullable<V> {
-    fn encode(&self, value: &Option<V>, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        value
-            .as_ref()
-            .map_or(Ok(()), |value| self.0.encode(value, out))
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<Option<V>, CodecError> {
-        self.0.decode(bytes).map(Some)
-    }
-
-    fn is_null(&self, value: &Option<V>) -> bool {
-        value.as_ref().is_none_or(|value| self.0.is_null(value))
-    }
-
-    fn decode_null(&self) -> Result<Option<V>, CodecError> {
-        Ok(None)
-    }
-}
 
 struct SinkNode<K: 'static, V: 'static, T> {
-    formats: SinkFormats<K, V>,
+    writer: RecordWriter<K, V>,
     topic: T,
-    key_bytes: RefCell<Vec<u8>>,
-    types: PhantomData<fn(K, V)>,
 }
 
 /// Writes to one topic (Kafka's `SinkNode` with a `StaticTopicNameExtractor`).
@@ -100,10 +18,8 @@ pub(crate) fn sink<K: Data, V: Data>(
 ) -> Box<dyn Node> {
     let topic = move |_: &mut Context<'_>, _: &Record<K, V>| Ok(topic);
     Box::new(SinkNode {
-        formats,
+        writer: RecordWriter::new(formats),
         topic,
-        key_bytes: RefCell::default(),
-        types: PhantomData,
     })
 }
 
@@ -119,51 +35,9 @@ where
         Ok(ctx.output.topic(&name(&record.key, &record.value))?)
     };
     Box::new(SinkNode {
-        formats,
+        writer: RecordWriter::new(formats),
         topic,
-        key_bytes: RefCell::default(),
-        types: PhantomData,
     })
-}
-
-impl<K: Data, V: Data, T> SinkNode<K, V, T>
-where
-    T: Fn(&mut Context<'_>, &Record<K, V>) -> Result<TopicHandle, BoxError> + Send,
-{
-    fn write(&self, ctx: &mut Context<'_>, record: &Record<K, V>) -> Result<(), BoxError> {
-        let SinkFormats {
-            key: key_codec,
-            value: value_codec,
-            partitioner,
-        } = &self.formats;
-        let topic = (self.topic)(ctx, record)?;
-        let mut bytes = self.key_bytes.borrow_mut();
-        bytes.clear();
-        let key = if key_codec.is_null(&record.key) {
-            None
-        } else {
-            key_codec.encode(&record.key, &mut bytes)?;
-            Some(bytes.as_slice())
-        };
-        let partitions = ctx.output.partitions(topic);
-        let chosen = partitioner
-            .as_ref()
-            .and_then(|choose| choose(&record.key, &record.value, partitions));
-        let partition = match (chosen, key) {
-            (Some(chosen), _) => chosen % partitions.max(1),
-            (None, Some(_)) if partitions == 1 => 0,
-            (None, Some(key)) => partition_for_key(key, partitions),
-            (None, None) => ctx.output.keyless_partition(topic),
-        };
-        let buffer = ctx.output.buffer(topic, partition);
-        buffer.push_with(record.timestamp, key, &record.headers, |out| {
-            if value_codec.is_null(&record.value) {
-                return Ok(false);
-            }
-            value_codec.encode(&record.value, out).map(|()| true)
-        })?;
-        Ok(())
-    }
 }
 
 impl<K: Data, V: Data, T> Node for SinkNode<K, V, T>
@@ -173,7 +47,8 @@ where
     #[inline]
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         let record = take::<K, V>(record);
-        self.write(ctx, &record)
-            .map_err(|cause| ctx.failure(Stage::Produce, cause))
+        let written = (self.topic)(ctx, &record)
+            .and_then(|topic| Ok(self.writer.write(ctx.output, topic, &record)?));
+        written.map_err(|cause| ctx.failure(Stage::Produce, cause))
     }
 }

@@ -6,6 +6,7 @@ mod context;
 mod node;
 mod output;
 mod punctuation;
+mod record_writer;
 mod source;
 mod store;
 mod task_state;
@@ -19,6 +20,7 @@ pub(crate) use context::Context;
 pub(crate) use node::{Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
+pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangelogTarget, KeyValueStore, StateStore, StoreOptions, UpdateError, Updated,

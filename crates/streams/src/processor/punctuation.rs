@@ -76,6 +76,10 @@ impl Punctuations {
         Some((entry.node, entry.schedule))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// When the next wall-clock schedule is due.
     pub(crate) fn next_wall_clock(&self) -> Option<i64> {
         let wall = self

@@ -6,7 +6,7 @@ use crate::codec::CodecError;
 use crate::processor::{Context, Node, NodeResult};
 
 /// Where a sub-topology's input comes in: reads bytes and forwards records.
-pub(crate) trait SourceNode: Send {
+pub(crate) trait SourceNode: Send + Sync {
     /// The record's timestamp in milliseconds, before it is processed: decides which partition's
     /// record is taken next. `partition_time` is the highest one seen in its partition so far, or
     /// -1. Only an extractor of one's own looks into the bytes.

@@ -1,1 +1,30 @@
+//! What runs a topology: stream threads, their tasks, commits and restores, and the application
+//! around them. Sees nodes, never operators.
+
+// mod app;
+mod commit;
 pub mod config;
+mod internal_topics;
+mod metrics;
+mod partition_queue;
+mod record_collector;
+mod requests;
+mod restore;
+mod stream_thread;
+mod task;
+
+pub use config::{Config, ConfigError, Guarantee, ThreadExceptionPolicy};
+pub use metrics::Metrics;
+pub use restore::RestoreProgress;
+pub use stream_thread::{Pace, Step, StreamThread, ThreadOptions};
+
+pub(crate) use internal_topics::{PartitionPlan, prepare_topics};
+pub(crate) use record_collector::RecordCollector;
+pub(crate) use requests::{Request, Requests};
+pub(crate) use task::Task;
+
+impl From<ConfigError> for crate::error::Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.to_string())
+    }
+}

@@ -6,7 +6,9 @@ use millstream_broker::{Headers, RecordView};
 use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::cache::WriteBackCache;
-use crate::codec::{Codec, CodecError, Data};
+use crate::codec::{
+    Codec, CodecError, Data, TIMESTAMP_BYTES, decode_timestamped, encode_timestamped,
+};
 use crate::error::{BoxError, Error};
 use crate::processor::{Context, NodeError, NodeResult, Origin, Output, StateStore, StoreOptions};
 use crate::record::{Change, Record, Timestamped};
@@ -47,9 +49,6 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     value_bytes: Vec<u8>,
 }
 
-/// Bytes of a timestamp in front of a value.
-const TIMESTAMP: usize = 8;
-
 impl<K: Data, V: Data> KeyValueStore<K, V> {
     pub(crate) fn new(
         options: StoreOptions,
@@ -86,18 +85,26 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     fn decode_value(&self, bytes: &[u8]) -> Result<Timestamped<V>, Error> {
-        let (timestamp, bytes) = match (self.options.timestamped, bytes.split_first_chunk()) {
-            (true, Some((timestamp, value))) => (i64::from_be_bytes(*timestamp), value),
-            (true, None) => {
-                return Err(self.format_error(CodecError::new("a value without its timestamp")));
-            }
-            (false, _) => (-1, bytes),
+        let decoded = if self.options.timestamped {
+            decode_timestamped(bytes, &*self.value_codec)
+        } else {
+            let value = self.value_codec.decode(bytes);
+            value.map(|value| Timestamped {
+                value,
+                timestamp: -1,
+            })
         };
-        let value = self
-            .value_codec
-            .decode(bytes)
-            .map_err(|cause| self.format_error(cause))?;
-        Ok(Timestamped { value, timestamp })
+        decoded.map_err(|cause| self.format_error(cause))
+    }
+
+    /// Appends what the store holds for a value.
+    fn encode_value(&self, value: &Timestamped<V>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let encoded = if self.options.timestamped {
+            encode_timestamped(value, &*self.value_codec, out)
+        } else {
+            self.value_codec.encode(&value.value, out)
+        };
+        encoded.map_err(|cause| self.format_error(cause))
     }
 
     /// Reads the value under the encoded key from below the cache, and its size.
@@ -204,23 +211,15 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<&Timestamped<V>>,
         record_timestamp: i64,
     ) -> Result<(), Error> {
-        self.value_bytes.clear();
-        let prefix = if self.options.timestamped {
-            TIMESTAMP
-        } else {
-            0
+        let (prefix, timestamp) = match value {
+            Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
+            _ => (0, record_timestamp),
         };
-        let mut timestamp = record_timestamp;
-        if let Some(value) = value {
-            if self.options.timestamped {
-                self.value_bytes
-                    .extend_from_slice(&value.timestamp.to_be_bytes());
-                timestamp = value.timestamp;
-            }
-            self.value_codec
-                .encode(&value.value, &mut self.value_bytes)
-                .map_err(|cause| self.format_error(cause))?;
-        }
+        let mut value_bytes = std::mem::take(&mut self.value_bytes);
+        value_bytes.clear();
+        let encoded = value.map_or(Ok(()), |value| self.encode_value(value, &mut value_bytes));
+        self.value_bytes = value_bytes;
+        encoded?;
         let bytes = value.map(|_| &*self.value_bytes);
         overlay.write(self.options.number, key, bytes);
         if let Some(changelog) = self.options.changelog {
@@ -318,7 +317,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// The entries of a range in byte order of their keys, cached ones included.
-    pub(super) fn scan<'a>(
+    pub(crate) fn scan<'a>(
         &'a self,
         overlay: &'a Overlay,
         range: KeyRange,
@@ -328,7 +327,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
             if range.contains(&slot.key) {
                 let value = match &slot.value {
-                    Some(value) => Some(Cow::Owned(self.encode_stored(value)?)),
+                    Some(value) => {
+                        let mut bytes = Vec::new();
+                        self.encode_value(value, &mut bytes)?;
+                        Some(Cow::Owned(bytes))
+                    }
                     None => None,
                 };
                 cached.push((Cow::Borrowed(&*slot.key), value));
@@ -345,19 +348,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         }))
     }
 
-    fn encode_stored(&self, value: &Timestamped<V>) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        if self.options.timestamped {
-            bytes.extend_from_slice(&value.timestamp.to_be_bytes());
-        }
-        self.value_codec
-            .encode(&value.value, &mut bytes)
-            .map_err(|cause| self.format_error(cause))?;
-        Ok(bytes)
-    }
-
     /// The key's bytes, for ranges.
-    pub(super) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
+    pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         self.key_codec
             .encode(key, &mut bytes)
@@ -365,7 +357,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(bytes)
     }
 
-    pub(super) fn approximate_len(&self, overlay: &Overlay) -> u64 {
+    pub(crate) fn approximate_len(&self, overlay: &Overlay) -> u64 {
         overlay.approximate_len(self.options.number)
     }
 }
@@ -419,12 +411,6 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
     fn evict(&mut self) {
         if let Some(cache) = &mut self.cache {
             cache.evict();
-        }
-    }
-
-    fn clear_cache(&mut self) {
-        if let Some(cache) = &mut self.cache {
-            cache.clear();
         }
     }
 

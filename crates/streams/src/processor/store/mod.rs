@@ -30,9 +30,6 @@ pub(crate) trait StateStore: Send {
     /// Makes room in the cache; everything in it has been flushed.
     fn evict(&mut self);
 
-    /// Forgets what the cache holds.
-    fn clear_cache(&mut self);
-
     /// Takes a record of the changelog into the store.
     fn restore(&mut self, overlay: &mut Overlay, record: &RecordView<'_>);
 }

@@ -1,0 +1,139 @@
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use millstream_broker::partition_for_key;
+
+use crate::codec::{Codec, CodecError, Data};
+use crate::processor::{Output, TopicHandle};
+use crate::record::Record;
+use crate::topic::Topic;
+
+/// How records are written.
+pub(crate) struct SinkFormats<K: 'static, V: 'static> {
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    /// `None` as a result leaves the choice to the default.
+    pub(crate) partitioner: Option<Arc<SinkPartitioner<K, V>>>,
+}
+
+/// Chooses a partition out of so many.
+pub(crate) type SinkPartitioner<K, V> = dyn Fn(&K, &V, u32) -> Option<u32> + Send + Sync;
+
+impl<K, V> Clone for SinkFormats<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            value: self.value.clone(),
+            partitioner: self.partitioner.clone(),
+        }
+    }
+}
+
+impl<K: Data, V: Data> From<Topic<K, V>> for SinkFormats<K, V> {
+    fn from(topic: Topic<K, V>) -> Self {
+        let partitioner = topic.partitioner.map(|choose| {
+            let choose: Arc<SinkPartitioner<K, V>> =
+                Arc::new(move |key, value, partitions| Some(choose(key, value, partitions)));
+            choose
+        });
+        Self {
+            key: topic.key,
+            value: topic.value,
+            partitioner,
+        }
+    }
+}
+
+impl<K: Data, V: Data> SinkFormats<K, Option<V>> {
+    /// Writes a table to a topic: `None` is a tombstone, which goes where its key goes.
+    pub(crate) fn of_table(topic: Topic<K, V>) -> Self {
+        let partitioner = topic.partitioner.map(|choose| {
+            let choose: Arc<SinkPartitioner<K, Option<V>>> =
+                Arc::new(move |key, value, n| value.as_ref().map(|value| choose(key, value, n)));
+            choose
+        });
+        Self {
+            key: topic.key,
+            value: Arc::new(Nullable(topic.value)),
+            partitioner,
+        }
+    }
+}
+
+/// A format with a null.
+struct Nullable<V: 'static>(Arc<dyn Codec<V>>);
+
+impl<V: Data> Codec<Option<V>> for Nullable<V> {
+    fn encode(&self, value: &Option<V>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        value
+            .as_ref()
+            .map_or(Ok(()), |value| self.0.encode(value, out))
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Option<V>, CodecError> {
+        self.0.decode(bytes).map(Some)
+    }
+
+    fn is_null(&self, value: &Option<V>) -> bool {
+        value.as_ref().is_none_or(|value| self.0.is_null(value))
+    }
+
+    fn decode_null(&self) -> Result<Option<V>, CodecError> {
+        Ok(None)
+    }
+}
+
+/// Encodes records and appends them to the buffers of their partitions.
+pub(crate) struct RecordWriter<K: 'static, V: 'static> {
+    formats: SinkFormats<K, V>,
+    key_bytes: RefCell<Vec<u8>>,
+}
+
+impl<K: Data, V: Data> RecordWriter<K, V> {
+    pub(crate) fn new(formats: SinkFormats<K, V>) -> Self {
+        Self {
+            formats,
+            key_bytes: RefCell::default(),
+        }
+    }
+
+    /// Writes one record. After an error nothing of it is written.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        output: &mut dyn Output,
+        topic: TopicHandle,
+        record: &Record<K, V>,
+    ) -> Result<(), CodecError> {
+        let SinkFormats {
+            key: key_codec,
+            value: value_codec,
+            partitioner,
+        } = &self.formats;
+        let mut bytes = self.key_bytes.borrow_mut();
+        bytes.clear();
+        let key = if key_codec.is_null(&record.key) {
+            None
+        } else {
+            key_codec.encode(&record.key, &mut bytes)?;
+            Some(bytes.as_slice())
+        };
+        let partitions = output.partitions(topic);
+        let chosen = partitioner
+            .as_ref()
+            .and_then(|choose| choose(&record.key, &record.value, partitions));
+        let partition = match (chosen, key) {
+            (Some(chosen), _) => chosen % partitions.max(1),
+            (None, Some(_)) if partitions == 1 => 0,
+            (None, Some(key)) => partition_for_key(key, partitions),
+            (None, None) => output.keyless_partition(topic),
+        };
+        let buffer = output.buffer(topic, partition);
+        buffer.push_with(record.timestamp, key, &record.headers, |out| {
+            if value_codec.is_null(&record.value) {
+                return Ok(false);
+            }
+            value_codec.encode(&record.value, out).map(|()| true)
+        })
+    }
+}

@@ -1,0 +1,139 @@
+use std::ops::{Bound, RangeBounds};
+
+use millstream_state::{KeyRange, ScanOrder};
+
+use crate::codec::Data;
+use crate::error::Error;
+use crate::processor::{KeyValueStore, TaskState};
+use crate::record::Timestamped;
+use crate::runtime::{StreamThread, Task};
+use crate::topology::Topology;
+
+/// What one stream thread answers.
+pub(crate) enum Answer<T> {
+    /// It has no task with the store.
+    Elsewhere,
+    Found(T),
+}
+
+/// A store of a topology, to be found in the tasks of a thread.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreLookup {
+    pub(crate) name: String,
+    /// Its number in the topology.
+    pub(crate) number: usize,
+}
+
+impl StoreLookup {
+    /// Finds a store by its name.
+    pub(crate) fn find(topology: &Topology, name: &str) -> Result<Self, Error> {
+        let stores = &topology.inner.stores;
+        match stores.iter().position(|store| store.name == name) {
+            Some(number) => Ok(Self {
+                name: name.to_owned(),
+                number,
+            }),
+            None => {
+                let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();
+                let names = names.join(", ");
+                Err(Error::Unavailable(format!(
+                    "the topology has no store '{name}'; it has: {names}"
+                )))
+            }
+        }
+    }
+
+    /// Works on the store in each task of `thread` that has it; an error while one is still being
+    /// restored, since an answer would be incomplete.
+    pub(crate) fn each<K: Data, V: Data, T>(
+        &self,
+        thread: &mut StreamThread,
+        mut work: impl FnMut(StateView<'_, K, V>) -> Result<T, Error>,
+    ) -> Result<Answer<Vec<T>>, Error> {
+        let mut results = Vec::new();
+        for task in thread.tasks_mut() {
+            let Some(number) = task.stores.iter().position(|store| *store == self.number) else {
+                continue;
+            };
+            if !task.is_running() {
+                return Err(Error::Unavailable(format!(
+                    "store '{}' is being restored in task {}: ask again when the application is running",
+                    self.name, task.id
+                )));
+            }
+            results.push(work(self.view(task, number)?)?);
+        }
+        if results.is_empty() {
+            Ok(Answer::Elsewhere)
+        } else {
+            Ok(Answer::Found(results))
+        }
+    }
+
+    fn view<'a, K: Data, V: Data>(
+        &self,
+        task: &'a mut Task,
+        number: usize,
+    ) -> Result<StateView<'a, K, V>, Error> {
+        let TaskState {
+            stores, overlay, ..
+        } = &mut task.state;
+        let store: Option<&mut KeyValueStore<K, V>> = stores[number].as_any_mut().downcast_mut();
+        match store {
+            Some(store) => Ok(StateView { store, overlay }),
+            None => Err(Error::Unavailable(format!(
+                "store '{}' holds other types than {} and {}: ask with the types it was made with",
+                self.name,
+                std::any::type_name::<K>(),
+                std::any::type_name::<V>()
+            ))),
+        }
+    }
+}
+
+/// A store of one task, to be read: what was processed last is seen, committed or not.
+pub struct StateView<'a, K: 'static, V: 'static> {
+    store: &'a mut KeyValueStore<K, V>,
+    overlay: &'a millstream_state::Overlay,
+}
+
+impl<K: Data, V: Data> StateView<'_, K, V> {
+    /// The value of `key`.
+    pub fn get(&mut self, key: &K) -> Result<Option<Timestamped<V>>, Error> {
+        self.store.get(self.overlay, key)
+    }
+
+    /// The entries of a range, each with its key's bytes to merge by.
+    pub(crate) fn range(
+        &self,
+        range: &(Bound<K>, Bound<K>),
+    ) -> Result<Vec<(Vec<u8>, K, Timestamped<V>)>, Error> {
+        let encode = |bound: Bound<&K>| match bound {
+            Bound::Included(key) => self.store.encoded_key(key).map(Bound::Included),
+            Bound::Excluded(key) => self.store.encoded_key(key).map(Bound::Excluded),
+            Bound::Unbounded => Ok(Bound::Unbounded),
+        };
+        let range = KeyRange {
+            start: encode(range.start_bound())?,
+            end: encode(range.end_bound())?,
+        };
+        let entries = self.store.scan(self.overlay, range, ScanOrder::Forward)?;
+        entries
+            .map(|entry| {
+                let (key, value) = entry?;
+                Ok((self.store.encoded_key(&key)?, key, value))
+            })
+            .collect()
+    }
+
+    /// About how many entries there are.
+    pub fn approximate_len(&self) -> u64 {
+        self.store.approximate_len(self.overlay)
+    }
+}
+
+impl<K, V> std::fmt::Debug for StateView<'_, K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateView").finish_non_exhaustive()
+    }
+}

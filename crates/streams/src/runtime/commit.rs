@@ -1,0 +1,95 @@
+//! The commit of a stream thread: all its tasks in one transaction. Order matters: caches →
+//! everything produced → offsets → the broker's commit → only then the stores.
+
+use millstream_broker::{BrokerError, CommitOutcome, OffsetAndMetadata, TopicPartition};
+
+use super::{Metrics, StreamThread};
+use crate::error::Error;
+
+impl StreamThread {
+    /// Commits everything processed so far. After an error nothing of it is committed, or it is not
+    /// known whether it is; the caller restarts the tasks, which finds out.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        let now = self.options.clock.monotonic();
+        self.next_commit = now + self.options.config.commit_interval();
+        for task in self.tasks.values_mut().filter(|task| task.is_running()) {
+            task.flush(&mut self.collector)?;
+        }
+        self.collector.flush()?;
+        let running = self.tasks.values().filter(|task| task.is_running());
+        let offsets: Vec<_> = running.flat_map(|task| task.offsets()).collect();
+        if offsets.is_empty() && !self.collector.has_uncommitted() {
+            (self.since_commit, self.uncommitted) = (0, false);
+            return Ok(());
+        }
+        if self.is_exactly_once() {
+            self.commit_transaction(&offsets)?;
+        } else if !offsets.is_empty() {
+            let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
+            self.consumer.commit(&offsets, identity)?;
+        }
+        let mut counted = Metrics {
+            commits: 1,
+            ..Metrics::default()
+        };
+        counted.dropped = self.collector.take_skipped();
+        for task in self.tasks.values_mut().filter(|task| task.is_running()) {
+            task.commit_state(&self.collector)?;
+            let counters = std::mem::take(&mut task.state.counters);
+            counted.processed += counters.processed;
+            counted.dropped += counters.dropped;
+            counted.lag += task.lag(&mut *self.consumer);
+        }
+        self.metrics.add(counted);
+        (self.since_commit, self.uncommitted) = (0, false);
+        self.purge(now)
+    }
+
+    fn commit_transaction(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+    ) -> Result<(), Error> {
+        self.collector.begin()?;
+        if !offsets.is_empty() {
+            let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
+            self.collector.producer().send_offsets(offsets, identity)?;
+        }
+        match self.collector.commit() {
+            CommitOutcome::Committed => Ok(()),
+            // Both end in a new producer and in tasks that begin from what is committed, which is
+            // also how the outcome of an unknown commit is found out.
+            CommitOutcome::Aborted(error) | CommitOutcome::Unknown(error) => {
+                Err(undecided(error).into())
+            }
+        }
+    }
+
+    /// Deletes what is committed from the repartition topics, every so often (KIP-811).
+    fn purge(&mut self, now: std::time::Duration) -> Result<(), Error> {
+        if now < self.next_purge {
+            return Ok(());
+        }
+        self.next_purge = now + self.options.config.repartition_purge_interval();
+        let running = self.tasks.values().filter(|task| task.is_running());
+        let before: Vec<_> = running.flat_map(|task| task.purgeable()).collect();
+        if before.is_empty() {
+            return Ok(());
+        }
+        match self.admin.delete_records(&before) {
+            Err(error) if !error.is_retriable() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An error of a commit that was not made is one to begin again after, unless it is final.
+fn undecided(error: BrokerError) -> BrokerError {
+    match error {
+        BrokerError::InvalidTransactionState(state) => BrokerError::Timeout(state),
+        error => error,
+    }
+}
+
+fn not_a_member() -> BrokerError {
+    BrokerError::RebalanceInProgress("the group has not assigned anything yet".to_owned())
+}

@@ -1,0 +1,129 @@
+use std::collections::VecDeque;
+
+use millstream_broker::{OffsetAndMetadata, RecordBatch, RecordView, TopicPartition};
+
+use crate::codec::{decode_offset_metadata, encode_offset_metadata};
+
+/// Records of one input partition that wait to be processed, as they were fetched (Kafka's
+/// `RecordQueue`). Decoded only when they are taken.
+pub(super) struct PartitionQueue {
+    pub(super) partition: TopicPartition,
+    /// Whether the topic is one of the application's own, to be purged behind the commit.
+    pub(super) is_repartition: bool,
+    batches: VecDeque<RecordBatch>,
+    /// Position of the head in the first batch.
+    head: Option<usize>,
+    /// Where fetching goes on.
+    pub(super) fetched: i64,
+    /// Offset of the next record to process: what is committed.
+    consumed: i64,
+    committed: i64,
+    /// Highest timestamp seen, or -1.
+    pub(super) partition_time: i64,
+    /// Whether the task may go on while this queue is empty.
+    pub(super) may_be_empty: bool,
+    /// Since when it has been empty while others were not, in wall-clock milliseconds.
+    pub(super) empty_since: Option<i64>,
+}
+
+impl PartitionQueue {
+    pub(super) fn new(partition: TopicPartition, is_repartition: bool) -> Self {
+        Self {
+            partition,
+            is_repartition,
+            batches: VecDeque::new(),
+            head: None,
+            fetched: 0,
+            consumed: 0,
+            committed: 0,
+            partition_time: -1,
+            may_be_empty: false,
+            empty_since: None,
+        }
+    }
+
+    /// Starts at what the group has committed, or at `beginning`.
+    pub(super) fn start(&mut self, committed: Option<OffsetAndMetadata>, beginning: i64) {
+        let offset = committed
+            .as_ref()
+            .map_or(beginning, |committed| committed.offset);
+        (self.fetched, self.consumed, self.committed) = (offset, offset, offset);
+        self.partition_time =
+            committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
+    }
+
+    /// Offsets fetched and not yet processed; gaps count too.
+    pub(super) fn buffered(&self) -> usize {
+        usize::try_from(self.fetched - self.consumed).unwrap_or(0)
+    }
+
+    pub(super) fn push(&mut self, batch: RecordBatch) {
+        self.fetched = batch.next_offset();
+        if batch.first().is_some() {
+            self.may_be_empty = false;
+            self.empty_since = None;
+            if self.batches.is_empty() {
+                self.head = batch.first();
+            }
+            self.batches.push_back(batch);
+        } else if self.batches.is_empty() {
+            // Nothing but control records and aborted ones: passed over at once.
+            self.consumed = self.fetched;
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The record to be processed next.
+    #[inline]
+    pub(super) fn head(&self) -> Option<RecordView<'_>> {
+        let batch = self.batches.front()?;
+        Some(batch.read(self.head?).0)
+    }
+
+    /// The batch at the head and the position in it, to read while the queue itself is at rest.
+    #[inline]
+    pub(super) fn front(&self) -> Option<(RecordBatch, usize)> {
+        Some((self.batches.front()?.clone(), self.head?))
+    }
+
+    /// Moves past the head, to `next` in its batch.
+    #[inline]
+    pub(super) fn advance(&mut self, offset: i64, next: Option<usize>) {
+        self.consumed = offset + 1;
+        self.head = next;
+        if next.is_none() {
+            self.next_batch();
+        }
+    }
+
+    fn next_batch(&mut self) {
+        if let Some(done) = self.batches.pop_front() {
+            self.consumed = self.consumed.max(done.next_offset());
+        }
+        self.head = self.batches.front().and_then(RecordBatch::first);
+    }
+
+    /// What to commit, if it has moved since the last commit.
+    pub(super) fn to_commit(&self) -> Option<OffsetAndMetadata> {
+        (self.consumed > self.committed).then(|| OffsetAndMetadata {
+            offset: self.consumed,
+            metadata: encode_offset_metadata(self.partition_time),
+        })
+    }
+
+    pub(super) fn mark_committed(&mut self) {
+        self.committed = self.consumed;
+    }
+
+    pub(super) fn committed(&self) -> i64 {
+        self.committed
+    }
+
+    pub(super) fn consumed(&self) -> i64 {
+        self.consumed
+    }
+}

@@ -1,0 +1,223 @@
+use std::sync::Arc;
+
+use millstream_broker::{BrokerError, CommitOutcome, Producer, RecordBuffer, TopicPartition};
+use rustc_hash::FxHashMap;
+
+use crate::error::ErrorPolicy;
+use crate::processor::{Output, TopicHandle};
+
+/// A buffer of this size is handed to the producer before more is processed.
+const BATCH_BYTES: usize = 128 * 1024;
+
+struct PartitionBuffer {
+    partition: TopicPartition,
+    records: RecordBuffer,
+}
+
+struct TopicBuffers {
+    name: Arc<str>,
+    partitions: Vec<PartitionBuffer>,
+    /// Where records without keys go until the buffer there is full.
+    keyless: u32,
+}
+
+/// What a stream thread writes: one reused buffer a partition, handed over in batches, in a
+/// transaction if the producer is transactional (Kafka's `RecordCollectorImpl`).
+pub(crate) struct RecordCollector {
+    producer: Box<dyn Producer>,
+    transactional: bool,
+    in_transaction: bool,
+    topics: Vec<TopicBuffers>,
+    by_name: FxHashMap<String, TopicHandle>,
+    /// Partitions whose buffers hold records.
+    filled: Vec<(TopicHandle, u32)>,
+    wants_send: bool,
+    on_produce: ErrorPolicy,
+    skipped: u64,
+}
+
+impl RecordCollector {
+    pub(crate) fn new(
+        producer: Box<dyn Producer>,
+        transactional: bool,
+        on_produce: ErrorPolicy,
+    ) -> Self {
+        Self {
+            producer,
+            transactional,
+            in_transaction: false,
+            topics: Vec::new(),
+            by_name: FxHashMap::default(),
+            filled: Vec::new(),
+            wants_send: false,
+            on_produce,
+            skipped: 0,
+        }
+    }
+
+    /// Whether a buffer is so large that it should be handed over before more is processed.
+    #[inline]
+    pub(crate) fn wants_send(&self) -> bool {
+        self.wants_send
+    }
+
+    /// Whether something has been written since the last commit.
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        self.in_transaction || !self.filled.is_empty()
+    }
+
+    pub(crate) fn is_full(&self, topic: &str) -> bool {
+        self.producer.is_full(topic)
+    }
+
+    /// Records skipped because they could not be written, since the last call.
+    pub(crate) fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// The offset after the last record acknowledged for a partition.
+    pub(crate) fn acknowledged(&self, partition: &TopicPartition) -> Option<i64> {
+        self.producer.acknowledged(partition)
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<(), BrokerError> {
+        if self.transactional && !self.in_transaction {
+            self.producer.begin()?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    /// Hands every buffer to the producer.
+    pub(crate) fn send(&mut self) -> Result<(), BrokerError> {
+        if self.filled.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        while let Some((topic, partition)) = self.filled.last().copied() {
+            let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
+            match self.producer.send(&buffers.partition, &mut buffers.records) {
+                Ok(()) => {}
+                Err(BrokerError::RecordTooLarge { .. }) if self.on_produce == ErrorPolicy::Skip => {
+                    self.send_singly(topic, partition)?;
+                }
+                Err(error) => return Err(error),
+            }
+            self.filled.pop();
+        }
+        self.wants_send = false;
+        Ok(())
+    }
+
+    /// Sends the records of a batch that was refused one by one, and skips those that are too large.
+    #[cold]
+    fn send_singly(&mut self, topic: TopicHandle, partition: u32) -> Result<(), BrokerError> {
+        let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
+        let records = std::mem::take(&mut buffers.records);
+        for record in records.iter() {
+            let mut single = RecordBuffer::new();
+            single.push(
+                record.timestamp,
+                record.key,
+                record.value,
+                &record.headers(),
+            );
+            match self.producer.send(&buffers.partition, &mut single) {
+                Ok(()) => {}
+                Err(error @ BrokerError::RecordTooLarge { .. }) => {
+                    self.skipped += 1;
+                    tracing::warn!("skipped a record: {error}");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands everything over and waits until it is acknowledged.
+    pub(crate) fn flush(&mut self) -> Result<(), BrokerError> {
+        self.send()?;
+        self.producer.flush()
+    }
+
+    pub(crate) fn producer(&mut self) -> &mut dyn Producer {
+        &mut *self.producer
+    }
+
+    pub(crate) fn commit(&mut self) -> CommitOutcome {
+        self.in_transaction = false;
+        self.producer.commit()
+    }
+
+    /// Drops what is buffered and aborts the open transaction.
+    pub(crate) fn abort(&mut self) -> Result<(), BrokerError> {
+        for (topic, partition) in self.filled.drain(..) {
+            self.topics[topic.0 as usize].partitions[partition as usize]
+                .records
+                .clear();
+        }
+        self.wants_send = false;
+        if std::mem::take(&mut self.in_transaction) {
+            self.producer.abort()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Output for RecordCollector {
+    fn topic(&mut self, name: &str) -> Result<TopicHandle, BrokerError> {
+        if let Some(topic) = self.by_name.get(name) {
+            return Ok(*topic);
+        }
+        let partitions = self.producer.partitions(name)?;
+        let handle = TopicHandle(self.topics.len() as u32);
+        let shared: Arc<str> = name.into();
+        let partitions = (0..partitions).map(|number| PartitionBuffer {
+            partition: TopicPartition::new(shared.clone(), number),
+            records: RecordBuffer::new(),
+        });
+        let partitions = partitions.collect();
+        self.topics.push(TopicBuffers {
+            name: shared,
+            partitions,
+            keyless: 0,
+        });
+        self.by_name.insert(name.to_owned(), handle);
+        Ok(handle)
+    }
+
+    #[inline]
+    fn partitions(&self, topic: TopicHandle) -> u32 {
+        self.topics[topic.0 as usize].partitions.len() as u32
+    }
+
+    fn keyless_partition(&mut self, topic: TopicHandle) -> u32 {
+        let buffers = &mut self.topics[topic.0 as usize];
+        let current = &buffers.partitions[buffers.keyless as usize];
+        if current.records.size() >= BATCH_BYTES {
+            buffers.keyless = (buffers.keyless + 1) % buffers.partitions.len() as u32;
+        }
+        buffers.keyless
+    }
+
+    #[inline]
+    fn buffer(&mut self, topic: TopicHandle, partition: u32) -> &mut RecordBuffer {
+        let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
+        if buffers.records.is_empty() {
+            self.filled.push((topic, partition));
+        } else if buffers.records.size() >= BATCH_BYTES {
+            self.wants_send = true;
+        }
+        &mut buffers.records
+    }
+}
+
+impl std::fmt::Debug for RecordCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let topics: Vec<_> = self.topics.iter().map(|topic| &topic.name).collect();
+        f.debug_struct("RecordCollector")
+            .field("topics", &topics)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,490 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_broker::{
+    Admin, Broker, BrokerError, Clock, Consumer, ConsumerOptions, GroupIdentity, GroupJoin,
+    IsolationLevel, Membership, MembershipChange, ProducerOptions, TaskId, Waker,
+};
+use millstream_state::{Overlay, StateBackend};
+
+use super::metrics::ThreadMetrics;
+use super::requests::{Request, Requests};
+use super::restore::RestoreProgress;
+use super::task::{Task, TaskSetup};
+use super::{Config, Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
+use crate::error::Error;
+use crate::processor::CacheBudget;
+use crate::topology::Topology;
+
+/// Records a task may process before the next one has its turn.
+const RECORDS_PER_TURN: usize = 1000;
+
+/// When a stream thread commits, and how much it does in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// By `commit.interval.ms`, a turn for each task in a step: how an application runs.
+    Interval,
+    /// After so many records, one task a step, the one with the smallest timestamp: how a test
+    /// driver runs. 1 commits after each record, as Kafka's driver does.
+    Records(usize),
+}
+
+/// What a step found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something was done; there may be more.
+    Busy,
+    /// Nothing to do before this time has passed, or the waker is called.
+    Idle(Duration),
+    /// The thread has been closed.
+    Closed,
+}
+
+/// What a stream thread is made of. Everything that touches the world comes from here.
+#[derive(Clone)]
+pub struct ThreadOptions {
+    /// The program.
+    pub topology: Topology,
+    /// The settings.
+    pub config: Config,
+    /// The broker.
+    pub broker: Arc<dyn Broker>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where tasks keep their stores.
+    pub state: Arc<dyn StateBackend>,
+    /// Identity of the process: a part of the transactional id, which two processes must not
+    /// share.
+    pub process_id: String,
+    /// The thread's number within the process, from 0.
+    pub index: usize,
+    /// When it commits.
+    pub pace: Pace,
+    /// Called, from any thread, when a step may find something to do.
+    pub waker: Option<Waker>,
+    /// Told how restores go.
+    pub on_restore: Option<Arc<dyn Fn(&RestoreProgress) + Send + Sync>>,
+}
+
+impl fmt::Debug for ThreadOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadOptions")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A member of the group with its tasks, its consumer and its producer. A plain struct: whoever owns
+/// it calls [`step`](Self::step) again and again, an operating-system thread in an application, a
+/// test driver or a simulator elsewhere. Same inputs, same run.
+pub struct StreamThread {
+    pub(super) name: String,
+    pub(super) options: ThreadOptions,
+    pub(super) plan: PartitionPlan,
+    pub(super) consumer: Box<dyn Consumer>,
+    pub(super) collector: RecordCollector,
+    pub(super) admin: Box<dyn Admin>,
+    membership: Box<dyn Membership>,
+    pub(super) identity: Option<GroupIdentity>,
+    pub(super) tasks: BTreeMap<TaskId, Task>,
+    cache: Option<CacheBudget>,
+    requests: Option<Requests>,
+    pub(super) metrics: ThreadMetrics,
+    paused: bool,
+    closed: bool,
+    pub(super) next_commit: Duration,
+    pub(super) next_purge: Duration,
+    /// Records processed since the last commit.
+    pub(super) since_commit: usize,
+    /// Whether anything has been done since the last commit.
+    pub(super) uncommitted: bool,
+}
+
+impl StreamThread {
+    /// Joins the group. Checks the topics first, and creates the application's own.
+    pub fn new(options: ThreadOptions) -> Result<Self, Error> {
+        options.config.validate()?;
+        let mut admin = options.broker.admin()?;
+        let plan = prepare_topics(&options.topology, &options.config, &mut *admin, None)?;
+        Self::with_plan(options, plan, None)
+    }
+
+    pub(crate) fn with_plan(
+        options: ThreadOptions,
+        plan: PartitionPlan,
+        requests: Option<Requests>,
+    ) -> Result<Self, Error> {
+        let config = &options.config;
+        let client = config.client_id().unwrap_or(config.application_id());
+        let name = format!("{client}-StreamThread-{}", options.index + 1);
+        let consumer = options.broker.consumer(ConsumerOptions {
+            client_id: format!("{name}-consumer"),
+            isolation: match config.processing_guarantee() {
+                Guarantee::ExactlyOnce => IsolationLevel::ReadCommitted,
+                Guarantee::AtLeastOnce => IsolationLevel::ReadUncommitted,
+            },
+            waker: options.waker.clone(),
+        })?;
+        let membership = options.broker.membership(GroupJoin {
+            group: config.application_id().to_owned(),
+            client_id: name.clone(),
+            instance: config
+                .group_instance_id()
+                .map(|instance| format!("{instance}-{}", options.index + 1)),
+            tasks: plan.tasks.to_vec(),
+            poll_timeout: config.max_poll_interval(),
+            waker: options.waker.clone(),
+        })?;
+        let cache_bytes = config.statestore_cache_max_bytes() / config.num_stream_threads().max(1);
+        let cache = (cache_bytes > 0).then(|| CacheBudget::new(cache_bytes));
+        let now = options.clock.monotonic();
+        Ok(Self {
+            collector: open_collector(&options, &name)?,
+            admin: options.broker.admin()?,
+            next_commit: now + config.commit_interval(),
+            next_purge: now + config.repartition_purge_interval(),
+            name,
+            plan,
+            consumer,
+            membership,
+            identity: None,
+            tasks: BTreeMap::new(),
+            cache,
+            requests,
+            metrics: ThreadMetrics::default(),
+            paused: false,
+            closed: false,
+            since_commit: 0,
+            uncommitted: false,
+            options,
+        })
+    }
+
+    /// Its name, `<client.id>-StreamThread-<n>`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tasks it has, with whether each is running (its stores restored).
+    pub fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> {
+        self.tasks.iter().map(|(id, task)| (*id, task.is_running()))
+    }
+
+    pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut Task> {
+        self.tasks.values_mut()
+    }
+
+    /// Whether it has its tasks and all of them are running.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.identity.is_some() && self.tasks.values().all(Task::is_running)
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.read()
+    }
+
+    pub(super) fn is_exactly_once(&self) -> bool {
+        self.options.config.processing_guarantee() == Guarantee::ExactlyOnce
+    }
+
+    /// One bounded round: requests, changes of membership, restores, fetch, process, punctuate,
+    /// commit when due. An error means that the thread cannot go on: [`abandon`](Self::abandon) it.
+    /// Being fenced is no error: the tasks begin again from what is committed.
+    pub fn step(&mut self) -> Result<Step, Error> {
+        if self.closed {
+            return Ok(Step::Closed);
+        }
+        match self.round() {
+            Ok(step) => Ok(step),
+            Err(error) => {
+                self.recover(error)?;
+                Ok(Step::Busy)
+            }
+        }
+    }
+
+    fn round(&mut self) -> Result<Step, Error> {
+        self.answer_requests()?;
+        if self.closed {
+            return Ok(Step::Closed);
+        }
+        let mut busy = self.follow_membership()?;
+        busy |= self.start_tasks()?;
+        let now = self.options.clock.wall_ms();
+        let (mut processed, mut blocked) = (0, false);
+        if !self.paused {
+            for task in self.tasks.values_mut().filter(|task| task.is_running()) {
+                task.state.wall_clock = now;
+                task.fetch(&self.options.config, &mut *self.consumer)?;
+            }
+            let (records, full) = self.process()?;
+            (processed, blocked) = (records, full);
+            let mut punctuated = false;
+            for task in self.tasks.values_mut().filter(|task| task.is_running()) {
+                punctuated |= task.punctuate(&mut self.collector)?;
+            }
+            self.since_commit += processed;
+            self.uncommitted |= processed > 0 || punctuated;
+            busy |= processed > 0 || punctuated;
+        }
+        if self.is_commit_due(processed, blocked) {
+            self.commit()?;
+        }
+        if busy && !blocked {
+            Ok(Step::Busy)
+        } else {
+            Ok(Step::Idle(self.idle_time(now)))
+        }
+    }
+
+    /// Gives each task its turn, or one task its record; says whether a full topic held one up.
+    fn process(&mut self) -> Result<(usize, bool), Error> {
+        let mut processed = 0;
+        let mut blocked = false;
+        match self.options.pace {
+            Pace::Interval => {
+                for task in self.tasks.values_mut().filter(|task| task.is_running()) {
+                    if task.is_blocked(&self.collector) {
+                        blocked = true;
+                        continue;
+                    }
+                    processed += task.process(RECORDS_PER_TURN, &mut self.collector)?;
+                    if self.collector.wants_send() {
+                        self.collector.send()?;
+                    }
+                }
+            }
+            Pace::Records(records) => {
+                let running = self.tasks.values_mut().filter(|task| task.is_running());
+                let next = running
+                    .filter_map(|task| Some((task.next_timestamp()?, task)))
+                    .min_by_key(|(timestamp, _)| *timestamp);
+                if let Some((_, task)) = next {
+                    let limit = records - self.since_commit.min(records - 1);
+                    processed = task.process(limit, &mut self.collector)?;
+                    if self.collector.wants_send() {
+                        self.collector.send()?;
+                    }
+                }
+            }
+        }
+        Ok((processed, blocked))
+    }
+
+    /// A task that waits for a full topic may wait for this very thread's commit.
+    fn is_commit_due(&self, processed: usize, blocked: bool) -> bool {
+        match self.options.pace {
+            Pace::Interval => blocked || self.options.clock.monotonic() >= self.next_commit,
+            Pace::Records(records) => {
+                self.since_commit >= records || (processed == 0 && self.uncommitted)
+            }
+        }
+    }
+
+    fn idle_time(&self, wall_ms: i64) -> Duration {
+        let config = &self.options.config;
+        let mut idle = config.poll_timeout();
+        if self.uncommitted {
+            let now = self.options.clock.monotonic();
+            idle = idle.min(self.next_commit.saturating_sub(now));
+        }
+        for task in self.tasks.values() {
+            if let Some(due) = task.state.punctuations.next_wall_clock() {
+                idle = idle.min(Duration::from_millis(
+                    due.saturating_sub(wall_ms).max(0) as u64
+                ));
+            }
+            if !task.is_running() {
+                idle = idle.min(Duration::from_millis(5));
+            }
+        }
+        idle.max(Duration::from_millis(1))
+    }
+
+    fn answer_requests(&mut self) -> Result<(), Error> {
+        while let Some(request) = self.requests.as_ref().and_then(Requests::next) {
+            match request {
+                Request::Query(answer) => answer(self),
+                Request::Pause(paused) => self.paused = paused,
+                Request::Close => return self.close(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what has changed in the group.
+    fn follow_membership(&mut self) -> Result<bool, Error> {
+        let events = self.membership.poll()?;
+        let any = !events.is_empty();
+        for event in events {
+            match event.change {
+                MembershipChange::Assigned(tasks) => {
+                    self.identity = Some(event.identity);
+                    for id in tasks {
+                        self.add_task(id, None)?;
+                    }
+                }
+                MembershipChange::Revoked(tasks) => {
+                    self.identity = Some(event.identity);
+                    self.commit()?;
+                    for id in &tasks {
+                        if let Some(mut task) = self.tasks.remove(id) {
+                            task.close(true, &mut *self.consumer);
+                        }
+                    }
+                    self.membership.release(&tasks)?;
+                }
+                MembershipChange::Lost(tasks) => {
+                    tracing::warn!(
+                        "{}: lost its tasks to other members of the group",
+                        self.name
+                    );
+                    self.identity = Some(event.identity);
+                    for id in &tasks {
+                        if let Some(mut task) = self.tasks.remove(id) {
+                            task.close(false, &mut *self.consumer);
+                        }
+                    }
+                    // What the lost tasks wrote is in the same transaction as what others wrote.
+                    self.restart_tasks()?;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn add_task(&mut self, id: TaskId, kept: Option<Overlay>) -> Result<(), Error> {
+        let setup = TaskSetup {
+            topology: &self.options.topology,
+            config: &self.options.config,
+            plan: &self.plan,
+            backend: &*self.options.state,
+            cache: self.cache.as_ref(),
+            wall_clock: self.options.clock.wall_ms(),
+        };
+        let task = Task::new(id, &setup, &mut self.collector, &mut *self.consumer, kept)?;
+        self.tasks.insert(id, task);
+        Ok(())
+    }
+
+    fn start_tasks(&mut self) -> Result<bool, Error> {
+        let mut busy = false;
+        let mut restored = 0;
+        let listener = self.options.on_restore.clone();
+        let mut report = |progress: RestoreProgress| {
+            if let Some(listener) = &listener {
+                listener(&progress);
+            }
+        };
+        for task in self.tasks.values_mut().filter(|task| !task.is_running()) {
+            let config = &self.options.config;
+            let consumer = &mut *self.consumer;
+            let records = task.start(config, consumer, &mut self.collector, &mut report)?;
+            restored += records;
+            busy |= records > 0 || task.is_running();
+        }
+        self.metrics.add(Metrics {
+            restored,
+            ..Metrics::default()
+        });
+        Ok(busy)
+    }
+
+    /// After an error that others caused: nothing of the open transaction stays, and every task
+    /// begins again from what is committed, its database kept. Other errors come back.
+    fn recover(&mut self, error: Error) -> Result<(), Error> {
+        let Error::Broker(cause) = &error else {
+            return Err(error);
+        };
+        if !cause.is_fenced() && !cause.is_retriable() {
+            return Err(error);
+        }
+        tracing::warn!(
+            "{}: its tasks begin again from the last commit: {cause}",
+            self.name
+        );
+        self.restart_tasks()
+    }
+
+    /// Drops what is not committed and restarts all tasks. The producer is opened anew, which
+    /// fences every request of the old one that may still be on its way.
+    pub(super) fn restart_tasks(&mut self) -> Result<(), Error> {
+        // The old producer may be fenced or its transaction decided already: opening the new one
+        // settles it either way.
+        if let Err(error) = self.collector.abort() {
+            tracing::debug!("{}: abort: {error}", self.name);
+        }
+        self.collector = open_collector(&self.options, &self.name)?;
+        (self.since_commit, self.uncommitted) = (0, false);
+        for (id, mut task) in std::mem::take(&mut self.tasks) {
+            task.close(false, &mut *self.consumer);
+            self.add_task(id, Some(task.into_overlay()))?;
+        }
+        Ok(())
+    }
+
+    /// Commits, closes every task and leaves the group.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        let committed = self.commit();
+        let clean = committed.is_ok();
+        for mut task in std::mem::take(&mut self.tasks).into_values() {
+            task.close(clean, &mut *self.consumer);
+        }
+        if !clean && let Err(error) = self.collector.abort() {
+            tracing::debug!("{}: abort: {error}", self.name);
+        }
+        self.membership.leave()?;
+        committed
+    }
+
+    /// Gives everything up without committing, and leaves the group: for a thread whose
+    /// [`step`](Self::step) failed.
+    pub fn abandon(&mut self) {
+        self.closed = true;
+        for mut task in std::mem::take(&mut self.tasks).into_values() {
+            task.close(false, &mut *self.consumer);
+        }
+        let results = [self.collector.abort(), self.membership.leave()];
+        for error in results.into_iter().filter_map(Result::err) {
+            tracing::warn!("{}: while it was given up: {error}", self.name);
+        }
+    }
+}
+
+/// Opens a producer, transactional under exactly-once: `<application.id>-<process>-<thread>`.
+fn open_collector(options: &ThreadOptions, name: &str) -> Result<RecordCollector, BrokerError> {
+    let config = &options.config;
+    let exactly_once = config.processing_guarantee() == Guarantee::ExactlyOnce;
+    let id = format!(
+        "{}-{}-{}",
+        config.application_id(),
+        options.process_id,
+        options.index + 1
+    );
+    let producer = options.broker.producer(ProducerOptions {
+        client_id: format!("{name}-producer"),
+        transactional_id: exactly_once.then_some(id),
+        transaction_timeout: config.transaction_timeout(),
+    })?;
+    Ok(RecordCollector::new(
+        producer,
+        exactly_once,
+        config.production_exception_handler(),
+    ))
+}
+
+impl fmt::Debug for StreamThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: Vec<_> = self.tasks.keys().collect();
+        f.debug_struct("StreamThread")
+            .field("name", &self.name)
+            .field("tasks", &tasks)
+            .finish()
+    }
+}
