@@ -64,6 +64,19 @@ impl Cluster {
         TopicPartition::new(name, 0)
     }
 
+    /// The topic of that name, made when it is not there yet.
+    pub fn topic_if_missing(&self, name: &str) -> TopicPartition {
+        match self
+            .broker
+            .admin()
+            .unwrap()
+            .create_topics(&[NewTopic::new(name, 1)])
+        {
+            Ok(()) | Err(BrokerError::TopicExists(_)) => TopicPartition::new(name, 0),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     pub fn producer(&self) -> Box<dyn Producer> {
         let options = ProducerOptions::idempotent("producer");
         self.broker.producer(options).unwrap()

@@ -47,11 +47,11 @@ impl JournalWriter {
                 };
                 locked().copy_forward(topic, partition, &chunk, &bytes);
             }
-            // Whatever took the place of what is about to be deleted must outlive a crash.
-            self.sync_all(state)?;
             if !locked().forget_segment(segment) {
                 return Ok(());
             }
+            // Whatever took the place of what is about to be deleted must outlive a crash.
+            self.sync_all(state)?;
             let name = segment_name(segment);
             self.storage()
                 .delete(&name)
@@ -125,6 +125,7 @@ impl State {
         let empty = journal.segments.get(&segment).is_some_and(|s| s.live == 0);
         if empty {
             journal.segments.remove(&segment);
+            journal.append_oldest();
         }
         empty
     }

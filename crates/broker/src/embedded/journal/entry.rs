@@ -17,8 +17,14 @@ pub(super) const SYNC_MAGIC: &[u8; 16] = b"\x0bmillstream-sync";
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::embedded) enum Entry<'a> {
-    /// The first of a segment.
-    SegmentStart { segment: u64 },
+    /// The first of a segment; with it the length of the one before, so that it cannot lose its
+    /// end unnoticed.
+    SegmentStart {
+        segment: u64,
+        previous_len: Option<u64>,
+    },
+    /// Earlier segments are not needed, and may be deleted. This one is.
+    OldestSegment { segment: u64 },
     /// A topic was created, or has got more partitions.
     Topic {
         id: TopicId,
@@ -128,8 +134,16 @@ impl<'a> Entry<'a> {
     /// Appends the entry's bytes.
     pub(in crate::embedded) fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::SegmentStart { segment } => {
+            Self::SegmentStart {
+                segment,
+                previous_len,
+            } => {
                 out.put_u8(1);
+                out.put_u64(*segment);
+                out.put_option(*previous_len, Put::put_u64);
+            }
+            Self::OldestSegment { segment } => {
+                out.put_u8(10);
                 out.put_u64(*segment);
             }
             Self::Topic {
@@ -241,6 +255,10 @@ impl<'a> Entry<'a> {
         }
         Some(match take.u8()? {
             1 => Self::SegmentStart {
+                segment: take.u64()?,
+                previous_len: take.option(Take::u64)?,
+            },
+            10 => Self::OldestSegment {
                 segment: take.u64()?,
             },
             2 => Self::Topic {
@@ -361,7 +379,11 @@ mod tests {
         };
         let partition = TopicPartition::new("t", 3);
         let entries = [
-            Entry::SegmentStart { segment: 9 },
+            Entry::SegmentStart {
+                segment: 9,
+                previous_len: Some(3),
+            },
+            Entry::OldestSegment { segment: 8 },
             Entry::Topic {
                 id: 1,
                 name: "t".to_owned(),

@@ -134,6 +134,8 @@ impl Journal {
 
     /// Starts the next segment; the caller follows up with a snapshot.
     fn start_segment(&mut self) {
+        let previous = self.segments.last_key_value();
+        let previous_len = previous.map(|(_, used)| used.len);
         if self.segments.contains_key(&self.segment) {
             self.segment += 1;
         }
@@ -141,7 +143,17 @@ impl Journal {
         self.segments.insert(self.segment, SegmentUse::default());
         self.append(&Entry::SegmentStart {
             segment: self.segment,
+            previous_len,
         });
+        self.append_oldest();
+    }
+
+    /// Notes which segment is the oldest that is needed.
+    fn append_oldest(&mut self) {
+        if let Some((oldest, _)) = self.segments.first_key_value() {
+            let segment = *oldest;
+            self.append(&Entry::OldestSegment { segment });
+        }
     }
 
     /// Appends a frame. After a failure it goes nowhere.

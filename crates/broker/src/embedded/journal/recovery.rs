@@ -22,14 +22,19 @@ pub(in crate::embedded) struct Recovered {
 pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, BrokerError> {
     let storage = writer.storage();
     let numbers = segment_numbers(writer)?;
-    let mut state = State::default();
+    let mut replay = Replay {
+        storage,
+        state: State::default(),
+        previous_len: None,
+        oldest: 0,
+    };
     let mut segments = BTreeMap::new();
     for (i, number) in numbers.iter().enumerate() {
         let name = segment_name(*number);
         let is_last = i + 1 == numbers.len();
         let bytes =
             read_file(storage, &name).map_err(|error| writer.io_error("reading", &name, &error))?;
-        let kept = replay(storage, &mut state, *number, &bytes, is_last)?;
+        let kept = replay.segment(*number, &bytes, is_last)?;
         if kept < bytes.len() {
             tracing::warn!(
                 segment = name,
@@ -59,6 +64,10 @@ pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, 
         };
         segments.insert(*number, used);
     }
+    if let Some(first) = numbers.first().filter(|first| **first > replay.oldest) {
+        return Err(missing(storage, first - 1));
+    }
+    let state = replay.state;
     for location in state.locations() {
         if let Some(used) = segments.get_mut(&location.segment) {
             used.live += u64::from(location.len);
@@ -78,16 +87,19 @@ fn segment_numbers(writer: &JournalWriter) -> Result<Vec<u64>, BrokerError> {
         .collect();
     for (expected, number) in (numbers.first().copied().unwrap_or(0)..).zip(&numbers) {
         if *number != expected {
-            return Err(BrokerError::Corrupt {
-                path: storage.location().join(segment_name(expected)),
-                position: 0,
-                reason: "the file is missing and later ones are there: restore the directory \
-                         from a backup"
-                    .to_owned(),
-            });
+            return Err(missing(storage, expected));
         }
     }
     Ok(numbers.into_iter().collect())
+}
+
+fn missing(storage: &dyn Storage, segment: u64) -> BrokerError {
+    BrokerError::Corrupt {
+        path: storage.location().join(segment_name(segment)),
+        position: 0,
+        reason: "the file is missing and later ones are there: restore the directory from a backup"
+            .to_owned(),
+    }
 }
 
 fn read_file(storage: &dyn Storage, name: &str) -> io::Result<Vec<u8>> {
@@ -97,48 +109,76 @@ fn read_file(storage: &dyn Storage, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Replays one segment; returns how many of its bytes are whole frames.
-fn replay(
-    storage: &dyn Storage,
-    state: &mut State,
-    segment: u64,
-    bytes: &[u8],
-    is_last: bool,
-) -> Result<usize, BrokerError> {
-    let corrupt = |position: usize, reason: &str| BrokerError::Corrupt {
-        path: storage.location().join(segment_name(segment)),
-        position: position as u64,
-        reason: format!("{reason}: restore the directory from a backup"),
-    };
-    let mut at = 0;
-    while at < bytes.len() {
-        let Some(payload) = frame::payload(&bytes[at..]) else {
-            if !is_last || tail::was_synced(bytes, segment, at) {
-                return Err(corrupt(
-                    at,
-                    "an entry that had been on the disk does not fit its checksum",
-                ));
-            }
-            return Ok(at);
-        };
-        let entry = Entry::decode(payload)
-            .ok_or_else(|| corrupt(at, "an entry is of no kind this version knows"))?;
-        let is_start = matches!(entry, Entry::SegmentStart { segment: of } if of == segment);
-        if is_start != (at == 0) {
-            return Err(corrupt(at, "the file belongs somewhere else"));
+/// What has been replayed so far.
+struct Replay<'a> {
+    storage: &'a dyn Storage,
+    state: State,
+    /// Length of the segment before.
+    previous_len: Option<u64>,
+    /// The oldest segment that must be there.
+    oldest: u64,
+}
+
+impl Replay<'_> {
+    fn corrupt(&self, segment: u64, position: u64, reason: &str) -> BrokerError {
+        BrokerError::Corrupt {
+            path: self.storage.location().join(segment_name(segment)),
+            position,
+            reason: format!("{reason}: restore the directory from a backup"),
         }
-        let len = frame::HEAD + payload.len();
-        let location = Location {
-            segment,
-            position: at as u64,
-            len: len as u32,
-        };
-        state
-            .replay(entry, location)
-            .map_err(|reason| corrupt(at, &reason.to_string()))?;
-        at += len;
     }
-    Ok(at)
+
+    /// Replays one segment; returns how many of its bytes are whole frames.
+    fn segment(&mut self, segment: u64, bytes: &[u8], is_last: bool) -> Result<usize, BrokerError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some(payload) = frame::payload(&bytes[at..]) else {
+                if !is_last || tail::was_synced(bytes, segment, at) {
+                    let reason = "an entry that had been on the disk does not fit its checksum";
+                    return Err(self.corrupt(segment, at as u64, reason));
+                }
+                break;
+            };
+            let location = Location {
+                segment,
+                position: at as u64,
+                len: (frame::HEAD + payload.len()) as u32,
+            };
+            self.entry(payload, location)?;
+            at += frame::HEAD + payload.len();
+        }
+        if at == 0 && !is_last {
+            return Err(self.corrupt(segment, 0, "the file is empty"));
+        }
+        self.previous_len = Some(at as u64);
+        Ok(at)
+    }
+
+    fn entry(&mut self, payload: &[u8], at: Location) -> Result<(), BrokerError> {
+        let entry = Entry::decode(payload).ok_or_else(|| {
+            let reason = "an entry is of no kind this version knows";
+            self.corrupt(at.segment, at.position, reason)
+        })?;
+        let is_start =
+            matches!(entry, Entry::SegmentStart { segment, .. } if segment == at.segment);
+        if is_start != (at.position == 0) {
+            let reason = "the file belongs somewhere else";
+            return Err(self.corrupt(at.segment, at.position, reason));
+        }
+        if let Entry::SegmentStart { previous_len, .. } = entry
+            && let (Some(expected), Some(found)) = (previous_len, self.previous_len)
+            && expected != found
+        {
+            let reason = format!("the file had {expected} bytes when the next one was begun");
+            return Err(self.corrupt(at.segment - 1, found, &reason));
+        }
+        if let Entry::OldestSegment { segment } = entry {
+            self.oldest = self.oldest.max(segment);
+        }
+        self.state
+            .replay(entry, at)
+            .map_err(|error| self.corrupt(at.segment, at.position, &error.to_string()))
+    }
 }
 
 impl State {
@@ -151,7 +191,7 @@ impl State {
     /// Repeats a change. What concerns a topic that is gone is passed over.
     fn replay(&mut self, entry: Entry<'_>, location: Location) -> Result<(), BrokerError> {
         match entry {
-            Entry::SegmentStart { .. } | Entry::Synced { .. } => {}
+            Entry::SegmentStart { .. } | Entry::OldestSegment { .. } | Entry::Synced { .. } => {}
             Entry::Topic {
                 id,
                 name,

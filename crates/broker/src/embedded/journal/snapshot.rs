@@ -47,21 +47,24 @@ impl State {
             });
         }
         for (name, group) in &self.groups {
-            let committed = group.offsets.committed().iter();
-            let offsets: Vec<_> = committed
-                .map(|(partition, offset)| (partition.clone(), Some(offset.clone())))
-                .collect();
+            let mut offsets = group.offsets.committed().clone();
+            // What is decided counts, though it is applied only when the decision is on the disk:
+            // a snapshot is no step back even when a crash leaves half of it.
+            let decided = self
+                .producers
+                .values()
+                .filter_map(|p| p.committing.as_ref());
+            for (_, of_group) in decided
+                .flat_map(|(ended, _)| &ended.offsets)
+                .filter(|o| o.0 == *name)
+            {
+                offsets.extend(of_group.clone());
+            }
             if !offsets.is_empty() {
                 entries.push(Entry::Offsets {
                     group: name.clone(),
-                    offsets,
+                    offsets: offsets.into_iter().map(|(tp, at)| (tp, Some(at))).collect(),
                 });
-            }
-        }
-        // Decided, but not applied before the decision is on the disk.
-        for producer in self.producers.values() {
-            if let Some((ended, _)) = &producer.committing {
-                entries.push(Entry::TransactionEnd(ended.clone()));
             }
         }
         entries
