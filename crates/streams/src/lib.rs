@@ -29,8 +29,8 @@ pub use processor::{
     FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, PunctuationType, Schedule,
     StoreHandle, StoreRef,
 };
-pub use query::StateView;
+pub use query::ReadOnlyStore;
 pub use record::{Change, Header, Headers, Record, Timestamped};
-pub use runtime::{Config, Guarantee};
+pub use runtime::{AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StreamsApp};
 pub use topic::Topic;
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};

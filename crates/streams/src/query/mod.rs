@@ -1,6 +1,7 @@
 //! Local queries: what a store holds now, answered by the stream threads between two records.
 
+mod read_only_store;
 mod state_view;
 
-pub use state_view::StateView;
+pub use read_only_store::ReadOnlyStore;
 pub(crate) use state_view::{Answer, StoreLookup};

@@ -92,14 +92,14 @@ impl StoreLookup {
 }
 
 /// A store of one task, to be read: what was processed last is seen, committed or not.
-pub struct StateView<'a, K: 'static, V: 'static> {
+pub(crate) struct StateView<'a, K: 'static, V: 'static> {
     store: &'a mut KeyValueStore<K, V>,
     overlay: &'a millstream_state::Overlay,
 }
 
 impl<K: Data, V: Data> StateView<'_, K, V> {
     /// The value of `key`.
-    pub fn get(&mut self, key: &K) -> Result<Option<Timestamped<V>>, Error> {
+    pub(crate) fn get(&mut self, key: &K) -> Result<Option<Timestamped<V>>, Error> {
         self.store.get(self.overlay, key)
     }
 
@@ -127,13 +127,7 @@ impl<K: Data, V: Data> StateView<'_, K, V> {
     }
 
     /// About how many entries there are.
-    pub fn approximate_len(&self) -> u64 {
+    pub(crate) fn approximate_len(&self) -> u64 {
         self.store.approximate_len(self.overlay)
-    }
-}
-
-impl<K, V> std::fmt::Debug for StateView<'_, K, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StateView").finish_non_exhaustive()
     }
 }

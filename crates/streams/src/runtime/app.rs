@@ -1,0 +1,394 @@
+//! The application: stream threads on operating-system threads, and what is asked of them.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use millstream_broker::embedded::EmbeddedBroker;
+use millstream_broker::{Broker, Clock, SystemClock};
+use millstream_state::{MemoryBackend, StateBackend};
+use tokio::sync::watch;
+
+use super::app_thread::{AppThread, ThreadReport, spawn_thread};
+use super::{
+    Config, Metrics, Pace, Request, RestoreProgress, ThreadExceptionPolicy, ThreadOptions,
+    prepare_topics,
+};
+use crate::error::Error;
+use crate::topology::Topology;
+
+/// Where an application stands (Kafka's `KafkaStreams.State`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AppState {
+    /// Made, not started.
+    Created,
+    /// Waits for tasks, or restores their stores.
+    Rebalancing,
+    /// Every task it has is running.
+    Running,
+    /// Closing.
+    PendingShutdown,
+    /// Closed.
+    NotRunning,
+    /// Stopped by an error; see [`StreamsApp::close`] for its words.
+    Error,
+}
+
+impl AppState {
+    /// Whether it has ended, one way or the other.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::NotRunning | Self::Error)
+    }
+}
+
+/// Told of a change: the state until now and the one from now on.
+type StateListener = Arc<dyn Fn(AppState, AppState) + Send + Sync>;
+
+/// What the application and its threads share.
+pub(super) struct Shared {
+    pub(super) policy: ThreadExceptionPolicy,
+    state: watch::Sender<AppState>,
+    listener: Mutex<Option<StateListener>>,
+    threads: Mutex<Vec<AppThread>>,
+    error: Mutex<Option<Error>>,
+}
+
+/// A poisoned lock guards plain data that stays whole, so whoever panicked is no reason to stop.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn set_state(&self, to: AppState) {
+        let mut from = to;
+        let changed = self.state.send_if_modified(|state| {
+            let allowed = *state != to
+                && !state.is_terminal()
+                && !(*state == AppState::PendingShutdown && !to.is_terminal());
+            if allowed {
+                from = std::mem::replace(state, to);
+            }
+            allowed
+        });
+        if changed {
+            tracing::info!("state changes from {from:?} to {to:?}");
+            let listener = lock(&self.listener).clone();
+            if let Some(listener) = listener {
+                listener(from, to);
+            }
+        }
+    }
+
+    /// A thread reports how it is.
+    pub(super) fn report(&self, index: usize, report: ThreadReport) {
+        let mut threads = lock(&self.threads);
+        if let Some(thread) = threads.get_mut(index) {
+            thread.report = report;
+        }
+        let all = |wanted: &[ThreadReport]| threads.iter().all(|t| wanted.contains(&t.report));
+        let next = if all(&[ThreadReport::Ended]) {
+            None
+        } else if all(&[ThreadReport::Settled, ThreadReport::Ended]) {
+            Some(AppState::Running)
+        } else {
+            Some(AppState::Rebalancing)
+        };
+        drop(threads);
+        match next {
+            Some(state) => self.set_state(state),
+            None if lock(&self.error).is_some() => self.set_state(AppState::Error),
+            None => self.set_state(AppState::NotRunning),
+        }
+    }
+
+    /// A thread ends by an error: the others are asked to close.
+    pub(super) fn fail(&self, error: Error) {
+        lock(&self.error).get_or_insert(error);
+        self.ask_all(|| Request::Close);
+    }
+
+    fn ask_all(&self, request: impl Fn() -> Request) {
+        for thread in lock(&self.threads).iter() {
+            thread.ask(request());
+        }
+    }
+}
+
+/// A topology at work: `num.stream.threads` stream threads, until it is closed.
+///
+/// ```no_run
+/// use millstream::{Config, StreamsApp, StreamsBuilder};
+///
+/// # async fn run() -> Result<(), millstream::Error> {
+/// let builder = StreamsBuilder::new();
+/// builder.stream::<String, String>("in").to("out");
+/// let app = StreamsApp::new(builder.build()?, Config::new("copy"))?;
+/// app.run().await // until Ctrl-C, SIGTERM or an error
+/// # }
+/// ```
+#[doc(alias = "KafkaStreams")]
+pub struct StreamsApp {
+    topology: Topology,
+    config: Config,
+    broker: Arc<dyn Broker>,
+    /// Whether the broker is this application's own, so that missing topics are simply created.
+    owns_broker: bool,
+    clock: Arc<dyn Clock>,
+    backend: Arc<dyn StateBackend>,
+    shared: Arc<Shared>,
+    on_restore: Mutex<Option<Arc<dyn Fn(&RestoreProgress) + Send + Sync>>>,
+    /// Disconnects when the last thread has ended.
+    ended: Mutex<Option<Receiver<()>>>,
+}
+
+impl StreamsApp {
+    /// An application on a broker of its own, in memory: no server, nothing kept. Topics that are
+    /// missing are created, with a partition for each stream thread.
+    pub fn new(topology: Topology, config: Config) -> Result<Self, Error> {
+        let mut app = Self::on(Arc::new(EmbeddedBroker::in_memory()), topology, config)?;
+        app.owns_broker = true;
+        Ok(app)
+    }
+
+    /// An application on `broker`, which several applications, and several instances of one, may
+    /// share. The topics it reads and writes must exist when it starts.
+    pub fn on(broker: Arc<dyn Broker>, topology: Topology, config: Config) -> Result<Self, Error> {
+        config.validate()?;
+        Ok(Self {
+            topology,
+            broker,
+            owns_broker: false,
+            clock: Arc::new(SystemClock::new()),
+            backend: Arc::new(MemoryBackend),
+            shared: Arc::new(Shared {
+                policy: config.stream_thread_exception_handler(),
+                state: watch::Sender::new(AppState::Created),
+                listener: Mutex::default(),
+                threads: Mutex::default(),
+                error: Mutex::default(),
+            }),
+            on_restore: Mutex::default(),
+            ended: Mutex::default(),
+            config,
+        })
+    }
+
+    /// The broker it runs on.
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        &self.broker
+    }
+
+    /// The program.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> AppState {
+        *self.shared.state.borrow()
+    }
+
+    /// Calls `listener` with the old and the new state whenever the state changes, from one of the
+    /// application's threads; it must not block. Replaces an earlier listener.
+    #[doc(alias = "setStateListener")]
+    pub fn on_state_change(&self, listener: impl Fn(AppState, AppState) + Send + Sync + 'static) {
+        *lock(&self.shared.listener) = Some(Arc::new(listener));
+    }
+
+    /// Calls `listener` as stores are restored, from the thread that restores; it must not block.
+    /// To be set before the start.
+    #[doc(alias = "setGlobalStateRestoreListener")]
+    pub fn on_restore(&self, listener: impl Fn(&RestoreProgress) + Send + Sync + 'static) {
+        *lock(&self.on_restore) = Some(Arc::new(listener));
+    }
+
+    /// Starts the stream threads, after checking the topics and creating the application's own. An
+    /// application is started once.
+    pub fn start(&self) -> Result<(), Error> {
+        if self.state() != AppState::Created {
+            let state = self.state();
+            return Err(Error::Unavailable(format!(
+                "the application cannot be started: it is {state:?}; make a new one"
+            )));
+        }
+        let threads = self.config.num_stream_threads();
+        let missing = self
+            .owns_broker
+            .then_some(u32::try_from(threads).unwrap_or(u32::MAX));
+        let mut admin = self.broker.admin()?;
+        let plan = prepare_topics(&self.topology, &self.config, &mut *admin, missing)?;
+        let process_id = uuid::Uuid::new_v4().to_string();
+        self.shared.set_state(AppState::Rebalancing);
+        let (alive, ended): (Sender<()>, Receiver<()>) = crossbeam_channel::bounded(0);
+        *lock(&self.ended) = Some(ended);
+        for index in 0..threads {
+            let options = ThreadOptions {
+                topology: self.topology.clone(),
+                config: self.config.clone(),
+                broker: self.broker.clone(),
+                clock: self.clock.clone(),
+                state: self.backend.clone(),
+                process_id: process_id.clone(),
+                index,
+                pace: Pace::Interval,
+                waker: None,
+                on_restore: lock(&self.on_restore).clone(),
+            };
+            let spawned = spawn_thread(options, plan.clone(), self.shared.clone(), alive.clone())?;
+            lock(&self.shared.threads).push(spawned);
+        }
+        for thread in lock(&self.shared.threads).iter() {
+            thread.go();
+        }
+        Ok(())
+    }
+
+    /// Takes no more records until [`resume`](Self::resume); the group keeps the tasks here.
+    pub fn pause(&self) {
+        self.shared.ask_all(|| Request::Pause(true));
+    }
+
+    /// Goes on after a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.shared.ask_all(|| Request::Pause(false));
+    }
+
+    /// Commits, closes and leaves the group; waits for that as long as `deadline`. Gives the error
+    /// that stopped the application, if one did, and [`Error::Timeout`] when a thread has not ended
+    /// in time (it goes on ending).
+    pub fn close(&self, deadline: Duration) -> Result<(), Error> {
+        if self.state() == AppState::Created {
+            self.shared.set_state(AppState::NotRunning);
+            return Ok(());
+        }
+        self.shared.set_state(AppState::PendingShutdown);
+        self.shared.ask_all(|| Request::Close);
+        let ended = lock(&self.ended).clone();
+        if let Some(ended) = ended
+            && ended.recv_timeout(deadline) == Err(crossbeam_channel::RecvTimeoutError::Timeout)
+        {
+            return Err(Error::Timeout(format!(
+                "the application did not close within {deadline:?}: a closure or processor is still at work"
+            )));
+        }
+        match lock(&self.shared.error).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts, and runs until Ctrl-C, SIGTERM, [`close`](Self::close) or an error; then closes
+    /// within 30 seconds. Needs a tokio runtime with its I/O driver.
+    pub async fn run(&self) -> Result<(), Error> {
+        self.start()?;
+        first_of(stop_signal(), self.ended()).await;
+        self.shared.set_state(AppState::PendingShutdown);
+        self.shared.ask_all(|| Request::Close);
+        self.ended().await;
+        self.close(Duration::from_secs(30))
+    }
+
+    /// As [`run`](Self::run), for programs without a tokio runtime.
+    pub fn run_blocking(&self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Unavailable(format!("no tokio runtime: {error}")))?;
+        runtime.block_on(self.run())
+    }
+
+    /// Waits until the application has ended.
+    async fn ended(&self) {
+        let mut state = self.shared.state.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ended = state.wait_for(|state| state.is_terminal()).await;
+    }
+
+    /// Waits until every task is running; an error when the application ends before.
+    pub async fn running(&self) -> Result<(), Error> {
+        let mut state = self.shared.state.subscribe();
+        let reached = state
+            .wait_for(|state| *state == AppState::Running || state.is_terminal())
+            .await;
+        match reached.map(|state| *state) {
+            Ok(AppState::Running) => Ok(()),
+            _ => Err(Error::Unavailable(
+                "the application ended before it was running".to_owned(),
+            )),
+        }
+    }
+
+    /// What it has done so far, over all threads.
+    pub fn metrics(&self) -> Metrics {
+        let threads = lock(&self.shared.threads);
+        threads
+            .iter()
+            .map(AppThread::metrics)
+            .fold(Metrics::default(), |all, one| all + one)
+    }
+
+    /// How many stream threads it runs.
+    pub(crate) fn threads(&self) -> usize {
+        self.config.num_stream_threads()
+    }
+
+    /// Sends a piece of work to every stream thread; each does it between two records.
+    pub(crate) fn ask_threads(
+        &self,
+        work: impl Fn() -> Box<dyn FnOnce(&mut super::StreamThread) + Send>,
+    ) {
+        self.shared.ask_all(|| Request::Query(work()));
+    }
+}
+
+/// Ends when the process is asked to stop.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            let terminated = async {
+                terminate.recv().await;
+            };
+            return first_of(interrupted(), terminated).await;
+        }
+    }
+    interrupted().await;
+}
+
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!("Ctrl-C cannot be heard: {error}");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Waits for one of two.
+async fn first_of(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|cx| match (a.as_mut().poll(cx), b.as_mut().poll(cx)) {
+        (Poll::Pending, Poll::Pending) => Poll::Pending,
+        _ => Poll::Ready(()),
+    })
+    .await;
+}
+
+impl Drop for StreamsApp {
+    /// Asks the threads to close and does not wait for them.
+    fn drop(&mut self) {
+        self.shared.ask_all(|| Request::Close);
+    }
+}
+
+impl std::fmt::Debug for StreamsApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamsApp")
+            .field("application_id", &self.config.application_id())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

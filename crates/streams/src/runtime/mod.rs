@@ -1,7 +1,8 @@
 //! What runs a topology: stream threads, their tasks, commits and restores, and the application
 //! around them. Sees nodes, never operators.
 
-// mod app;
+mod app;
+mod app_thread;
 mod commit;
 pub mod config;
 mod internal_topics;
@@ -13,6 +14,7 @@ mod restore;
 mod stream_thread;
 mod task;
 
+pub use app::{AppState, StreamsApp};
 pub use config::{Config, ConfigError, Guarantee, ThreadExceptionPolicy};
 pub use metrics::Metrics;
 pub use restore::RestoreProgress;

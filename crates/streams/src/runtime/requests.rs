@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::StreamThread;
@@ -25,6 +27,20 @@ impl Requests {
     pub(crate) fn channel() -> (Sender<Request>, Self) {
         let (sender, receiver) = crossbeam_channel::bounded(WAITING);
         (sender, Self { receiver })
+    }
+
+    /// Waits so long for a request to close; what else is asked meanwhile cannot be answered.
+    pub(super) fn closes_within(&self, time: Duration) -> bool {
+        let deadline = crossbeam_channel::after(time);
+        loop {
+            crossbeam_channel::select! {
+                recv(self.receiver) -> request => match request {
+                    Ok(Request::Close) | Err(_) => return true,
+                    Ok(Request::Query(_) | Request::Pause(_)) => {}
+                },
+                recv(deadline) -> _ => return false,
+            }
+        }
     }
 
     /// The next request, if one waits. Nobody left to ask is nothing to do.

@@ -90,7 +90,7 @@ pub struct StreamThread {
     pub(super) identity: Option<GroupIdentity>,
     pub(super) tasks: BTreeMap<TaskId, Task>,
     cache: Option<CacheBudget>,
-    requests: Option<Requests>,
+    pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
     paused: bool,
     closed: bool,
@@ -108,14 +108,10 @@ impl StreamThread {
         options.config.validate()?;
         let mut admin = options.broker.admin()?;
         let plan = prepare_topics(&options.topology, &options.config, &mut *admin, None)?;
-        Self::with_plan(options, plan, None)
+        Self::with_plan(options, plan)
     }
 
-    pub(crate) fn with_plan(
-        options: ThreadOptions,
-        plan: PartitionPlan,
-        requests: Option<Requests>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn with_plan(options: ThreadOptions, plan: PartitionPlan) -> Result<Self, Error> {
         let config = &options.config;
         let client = config.client_id().unwrap_or(config.application_id());
         let name = format!("{client}-StreamThread-{}", options.index + 1);
@@ -152,7 +148,7 @@ impl StreamThread {
             identity: None,
             tasks: BTreeMap::new(),
             cache,
-            requests,
+            requests: None,
             metrics: ThreadMetrics::default(),
             paused: false,
             closed: false,

@@ -107,7 +107,7 @@ impl TopologyTestDriver {
             waker: None,
             on_restore: None,
         };
-        let thread = StreamThread::with_plan(thread, plan, None)?;
+        let thread = StreamThread::with_plan(thread, plan)?;
         let producer = TopicProducer::new(&broker, ProducerOptions::idempotent("test-driver"))?;
         let mut driver = Self {
             topology: topology.clone(),

@@ -20,8 +20,6 @@ pub enum ThreadExceptionPolicy {
     /// This instance stops; others take its tasks over.
     #[default]
     ShutdownClient,
-    /// Every instance of the application stops.
-    ShutdownApplication,
 }
 
 /// What may be rearranged when a topology is built (Kafka's `topology.optimization`).

@@ -130,12 +130,14 @@ pub(super) const GUARANTEE: Rule<Guarantee> = one_of!(
     Guarantee: "exactly_once_v2" => ExactlyOnce, "at_least_once" => AtLeastOnce
 );
 
-pub(super) const THREAD_EXCEPTION: Rule<ThreadExceptionPolicy> = one_of!(
-    ThreadExceptionPolicy:
-        "replace_thread" => ReplaceThread,
-        "shutdown_client" => ShutdownClient,
-        "shutdown_application" => ShutdownApplication
-);
+pub(super) const THREAD_EXCEPTION: Rule<ThreadExceptionPolicy> = Rule {
+    // Would have to reach the other instances of the group.
+    later: &["shutdown_application"],
+    ..one_of!(
+        ThreadExceptionPolicy:
+            "replace_thread" => ReplaceThread, "shutdown_client" => ShutdownClient
+    )
+};
 
 pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {
     later: &[

@@ -56,8 +56,8 @@ fn values_are_read_and_shown_again() {
         ),
         (
             "stream.thread.exception.handler",
-            "shutdown_application",
-            "shutdown_application",
+            "replace_thread",
+            "replace_thread",
         ),
         ("topology.optimization", "none", "none"),
     ];
