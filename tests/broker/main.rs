@@ -4,6 +4,8 @@
 mod cluster;
 mod durable;
 mod embedded;
+mod group_simulation;
 mod power_failure;
+mod power_failure_compaction;
 mod recovery;
 mod semantics;

@@ -16,10 +16,14 @@ type Place = (u32, i64);
 type Records = BTreeMap<Place, String>;
 
 /// xorshift64*.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -226,7 +230,7 @@ fn is_open(error: &BrokerError) -> bool {
 fn run(seed: u64) {
     let disk = SimulatedDisk::new(seed);
     let clock = ManualClock::at(START_MS);
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random::new(seed);
     let mut model = Model::default();
     let cluster = open(&disk, &clock, seed).unwrap();
     let topic = NewTopic::new("t", PARTITIONS);

@@ -1,6 +1,7 @@
 //! A chunk: the records of one `send`, kept as the bytes they came in. The log never looks at a
 //! single record on the way in or out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::RecordBatch;
@@ -31,13 +32,25 @@ pub(super) struct Location {
 }
 
 /// The bytes of a chunk: records at `bytes[start..]`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct ChunkBytes {
     pub(super) bytes: Arc<[u8]>,
     pub(super) start: usize,
 }
 
+/// Payloads are never printed.
+impl fmt::Debug for ChunkBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.records().len())
+    }
+}
+
 impl ChunkBytes {
+    /// Whether both are the same bytes in memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes)
+    }
+
     /// Bytes that hold nothing but records.
     pub(super) fn whole(bytes: Arc<[u8]>) -> Self {
         Self { bytes, start: 0 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::chunk::ChunkBytes;
+use super::chunk::{Chunk, ChunkBytes, Location};
 use super::partition_log::Read;
 use super::shared::Shared;
 use crate::{
@@ -35,6 +35,7 @@ struct Within {
     bytes: ChunkBytes,
     base: i64,
     next: i64,
+    location: Option<Location>,
     /// Where the record at the cursor's position starts.
     at: usize,
 }
@@ -105,7 +106,7 @@ impl Consumer for EmbeddedConsumer {
             Read::Records { chunk, next } => (chunk, next),
         };
         let within = cursor.within.take();
-        let within = match within.filter(|w| (w.base, w.next) == (chunk.base, chunk.next)) {
+        let within = match within.filter(|within| within.is_of(&chunk)) {
             Some(within) => within,
             None => {
                 let Some(bytes) = self.shared.bytes_of(&chunk)? else {
@@ -117,6 +118,7 @@ impl Consumer for EmbeddedConsumer {
                     bytes,
                     base: chunk.base,
                     next: chunk.next,
+                    location: chunk.location,
                 };
                 if position > chunk.base {
                     within.skip_to(position);
@@ -209,6 +211,13 @@ impl Drop for EmbeddedConsumer {
 }
 
 impl Within {
+    /// Whether it is the rest of this very chunk, not of one that took its place.
+    fn is_of(&self, chunk: &Chunk) -> bool {
+        let in_memory = chunk.bytes.as_ref();
+        let stored = self.location.is_some() && self.location == chunk.location;
+        stored || in_memory.is_some_and(|bytes| bytes.is_same(&self.bytes))
+    }
+
     fn end(&self) -> usize {
         self.bytes.bytes.len()
     }

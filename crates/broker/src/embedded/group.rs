@@ -69,9 +69,13 @@ impl Group {
         };
         match self.holder_of(join.instance.as_deref()) {
             Some(former) => {
+                let brings_the_same = self.members[&former].tasks == member.tasks;
                 let released = self.hand_over(former, number, &mut member);
                 self.members.insert(number, member);
                 self.grant(&released, wakes);
+                if !brings_the_same {
+                    self.begin_rebalance(wakes);
+                }
             }
             None => {
                 self.members.insert(number, member);

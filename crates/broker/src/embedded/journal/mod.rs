@@ -16,6 +16,7 @@ mod wire;
 mod writer;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 pub(super) use entry::{ChunkEntry, Entry};
 pub(super) use recovery::recover;
@@ -35,10 +36,16 @@ pub(super) fn segment_name(segment: u64) -> String {
 }
 
 /// Frames for one segment, not written yet.
-#[derive(Debug, Default)]
 struct Piece {
     segment: u64,
     bytes: Vec<u8>,
+}
+
+/// Payloads are never printed.
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes for segment {}", self.bytes.len(), self.segment)
+    }
 }
 
 /// How much of a segment is still needed.
