@@ -377,3 +377,16 @@ fn a_missing_first_segment_is_reported() {
     let error = on_disk(&disk).open().unwrap_err();
     assert!(matches!(error, BrokerError::Corrupt { .. }), "{error}");
 }
+
+#[test]
+fn a_segment_deleted_by_somebody_else_is_reported() {
+    let disk = SimulatedDisk::new(1);
+    let cluster = cluster(on_disk(&disk));
+    let partition = cluster.topic(1);
+    transact(&mut *cluster.transactional("x"), &partition, &["a"]);
+    disk.write_file("00000000000000000000.journal", None);
+    let mut consumer = cluster.consumer();
+    consumer.assign(&partition, 0).unwrap();
+    let error = consumer.fetch(&partition, 1000).unwrap_err();
+    assert!(matches!(error, BrokerError::Corrupt { .. }), "{error}");
+}

@@ -203,10 +203,10 @@ fn no_task_is_ever_in_two_hands() {
                     simulation.join(Some(name));
                 }
                 2 => {
-                    if let Some(mut instance) = simulation.instances.remove(&any) {
-                        if !instance.replaced {
-                            instance.member.leave().unwrap();
-                        }
+                    if let Some(mut instance) = simulation.instances.remove(&any)
+                        && !instance.replaced
+                    {
+                        instance.member.leave().unwrap();
                     }
                 }
                 3 => drop(simulation.instances.remove(&any)),

@@ -36,6 +36,8 @@ struct Within {
     base: i64,
     next: i64,
     location: Option<Location>,
+    /// No record before this offset is left.
+    reached: i64,
     /// Where the record at the cursor's position starts.
     at: usize,
 }
@@ -96,36 +98,29 @@ impl Consumer for EmbeddedConsumer {
             .get_mut(partition)
             .ok_or_else(|| BrokerError::NotAssigned(partition.clone()))?;
         let position = cursor.position;
-        let (chunk, next) = match read(&self.shared, partition, position, self.options.isolation)? {
-            Read::OutOfRange | Read::Nothing => return Ok(None),
-            Read::Skip(next) => {
-                cursor.position = next;
-                cursor.within = None;
-                return Ok(Some(RecordBatch::empty(next)));
+        let mut moved_from = None;
+        let (mut within, next) = loop {
+            let (chunk, next) =
+                match read(&self.shared, partition, position, self.options.isolation)? {
+                    Read::OutOfRange | Read::Nothing => return Ok(None),
+                    Read::Skip(next) => {
+                        cursor.position = next;
+                        cursor.within = None;
+                        return Ok(Some(RecordBatch::empty(next)));
+                    }
+                    Read::Records { chunk, next } => (chunk, next),
+                };
+            if let Some(within) = cursor.within.take_if(|within| within.is_of(&chunk)) {
+                break (within, next);
             }
-            Read::Records { chunk, next } => (chunk, next),
-        };
-        let within = cursor.within.take();
-        let within = match within.filter(|within| within.is_of(&chunk)) {
-            Some(within) => within,
-            None => {
-                let Some(bytes) = self.shared.bytes_of(&chunk)? else {
-                    // Copied forward by the cleaner between the two: the next fetch finds it.
-                    return Ok(Some(RecordBatch::empty(position)));
-                };
-                let mut within = Within {
-                    at: bytes.start,
-                    bytes,
-                    base: chunk.base,
-                    next: chunk.next,
-                    location: chunk.location,
-                };
-                if position > chunk.base {
-                    within.skip_to(position);
-                }
-                within
+            match self.shared.bytes_of(&chunk)? {
+                Some(bytes) => break (Within::new(&chunk, bytes), next),
+                // The cleaner has copied it to another place since it was looked up.
+                None if moved_from != Some(chunk.location) => moved_from = Some(chunk.location),
+                None => return Err(self.shared.missing(&chunk)),
             }
         };
+        within.skip_to(position);
         let (batch, rest) = within.cut(max_bytes, next);
         cursor.position = batch.next_offset();
         cursor.within = rest;
@@ -211,6 +206,17 @@ impl Drop for EmbeddedConsumer {
 }
 
 impl Within {
+    fn new(chunk: &Chunk, bytes: ChunkBytes) -> Self {
+        Self {
+            at: bytes.start,
+            bytes,
+            base: chunk.base,
+            next: chunk.next,
+            location: chunk.location,
+            reached: chunk.base,
+        }
+    }
+
     /// Whether it is the rest of this very chunk, not of one that took its place.
     fn is_of(&self, chunk: &Chunk) -> bool {
         let in_memory = chunk.bytes.as_ref();
@@ -227,8 +233,11 @@ impl Within {
         RecordBatch::new(bytes, self.at, until, self.base, next)
     }
 
-    /// Walks to the first record at `position` or after it.
+    /// Walks to the first record at `position` or after it, unless it stands there.
     fn skip_to(&mut self, position: i64) {
+        if self.reached >= position {
+            return;
+        }
         let batch = self.batch(self.end(), self.next);
         let mut at = batch.first();
         self.at = self.end();
@@ -259,6 +268,7 @@ impl Within {
             if end.unwrap_or(self.end()) - self.at > max_bytes {
                 let batch = self.batch(at, following.offset);
                 self.at = at;
+                self.reached = following.offset;
                 return (batch, Some(self));
             }
         }

@@ -105,6 +105,14 @@ impl Shared {
         }
     }
 
+    /// The error about a chunk whose segment is gone though nobody has moved it.
+    pub(super) fn missing(&self, chunk: &Chunk) -> BrokerError {
+        match (&self.writer, chunk.location) {
+            (Some(writer), Some(location)) => writer.missing(location),
+            _ => BrokerError::Closed("records that were in memory are gone".to_owned()),
+        }
+    }
+
     /// Returns when the journal is on the disk up to `position`; at once in memory.
     pub(super) fn sync_to(&self, position: u64) -> Result<(), BrokerError> {
         match &self.writer {

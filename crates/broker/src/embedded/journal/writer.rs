@@ -8,7 +8,7 @@ use super::{Piece, frame, segment_name};
 use crate::BrokerError;
 use crate::RecordBatch;
 use crate::embedded::builder::Fsync;
-use crate::embedded::chunk::{Chunk, ChunkBytes};
+use crate::embedded::chunk::{Chunk, ChunkBytes, Location};
 use crate::embedded::journal::Entry;
 use crate::embedded::state::State;
 use crate::embedded::storage::Storage;
@@ -156,6 +156,17 @@ impl JournalWriter {
         BrokerError::Io {
             context: format!("{doing} {}", path.display()),
             reason: error.to_string(),
+        }
+    }
+
+    /// The error about a segment that somebody else has deleted.
+    pub(in crate::embedded) fn missing(&self, location: Location) -> BrokerError {
+        BrokerError::Corrupt {
+            path: self.storage.location().join(segment_name(location.segment)),
+            position: location.position,
+            reason:
+                "the file is gone while the broker uses it: restore the directory from a backup"
+                    .to_owned(),
         }
     }
 
