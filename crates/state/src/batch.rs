@@ -1,39 +1,110 @@
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
 
-/// Pending writes of one store: `None` deletes.
-pub(crate) type Writes = FxHashMap<Box<[u8]>, Option<Box<[u8]>>>;
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+/// One pending write: where key and value lie in the bytes of its store.
+#[derive(Clone, Copy, Debug)]
+struct PendingWrite {
+    start: usize,
+    key_len: usize,
+    /// Where the value lies; `None` deletes.
+    value: Option<(usize, usize)>,
+}
+
+/// Pending writes of one store: keys and values one behind the other in one buffer, so that a write
+/// allocates nothing once the buffers have grown.
+#[derive(Clone, Debug, Default)]
+struct Writes {
+    bytes: Vec<u8>,
+    writes: Vec<PendingWrite>,
+    by_key: HashTable<usize>,
+}
+
+fn hash(key: &[u8]) -> u64 {
+    FxBuildHasher.hash_one(key)
+}
+
+impl Writes {
+    fn key(&self, write: &PendingWrite) -> &[u8] {
+        &self.bytes[write.start..write.start + write.key_len]
+    }
+
+    fn value(&self, write: &PendingWrite) -> Option<&[u8]> {
+        write.value.map(|(start, len)| &self.bytes[start..start + len])
+    }
+
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        self.by_key.find(hash(key), |write| self.key(&self.writes[*write]) == key).copied()
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> usize {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start
+    }
+
+    fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let found = self.find(key);
+        if let (Some(number), Some(value)) = (found, value)
+            && let Some((start, len)) = self.writes[number].value
+            && len == value.len()
+        {
+            self.bytes[start..start + len].copy_from_slice(value);
+            return;
+        }
+        let number = match found {
+            Some(number) => number,
+            None => {
+                let write =
+                    PendingWrite { start: self.append(key), key_len: key.len(), value: None };
+                self.writes.push(write);
+                let number = self.writes.len() - 1;
+                let Self { bytes, writes, by_key } = self;
+                by_key.insert_unique(hash(key), number, |number| {
+                    let write = &writes[*number];
+                    hash(&bytes[write.start..write.start + write.key_len])
+                });
+                number
+            }
+        };
+        self.writes[number].value = value.map(|value| (self.append(value), value.len()));
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.writes.clear();
+        self.by_key.clear();
+    }
+}
 
 /// What a task commits in one atomic write: data of its stores, and for each the changelog offset
 /// that the data corresponds to.
 #[derive(Clone, Debug, Default)]
 pub struct CommitBatch {
-    writes: Vec<Writes>,
+    stores: Vec<Writes>,
     offsets: Vec<Option<i64>>,
 }
 
 impl CommitBatch {
     /// An empty batch for a database of `stores` stores.
     pub fn new(stores: usize) -> Self {
-        Self {
-            writes: vec![Writes::default(); stores],
-            offsets: vec![None; stores],
-        }
+        Self { stores: vec![Writes::default(); stores], offsets: vec![None; stores] }
     }
 
     /// Writes `value` under `key`, or deletes the key; the last write of a key counts.
     pub fn write(&mut self, store: usize, key: &[u8], value: Option<&[u8]>) {
-        let value = value.map(Into::into);
-        match self.writes[store].get_mut(key) {
-            Some(pending) => *pending = value,
-            None => {
-                self.writes[store].insert(key.into(), value);
-            }
-        }
+        self.stores[store].write(key, value);
     }
 
     /// The pending write of `key`: `Some(None)` when it is to be deleted.
     pub fn pending(&self, store: usize, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.writes[store].get(key).map(Option::as_deref)
+        let writes = &self.stores[store];
+        if writes.writes.is_empty() {
+            return None;
+        }
+        let number = writes.find(key)?;
+        Some(writes.value(&writes.writes[number]))
     }
 
     /// Notes that the data of `store` corresponds to its changelog up to `offset` (exclusive).
@@ -43,35 +114,24 @@ impl CommitBatch {
 
     /// Changelog offsets noted, by store.
     pub fn offsets(&self) -> impl Iterator<Item = (usize, i64)> {
-        self.offsets
-            .iter()
-            .enumerate()
-            .filter_map(|(store, offset)| Some((store, (*offset)?)))
+        self.offsets.iter().enumerate().filter_map(|(store, offset)| Some((store, (*offset)?)))
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.writes.iter().all(Writes::is_empty) && self.offsets.iter().all(Option::is_none)
+        self.stores.iter().all(|writes| writes.writes.is_empty())
+            && self.offsets.iter().all(Option::is_none)
     }
 
-    /// Pending writes of `store`, in no order.
+    /// Pending writes of `store`, one a key, in the order in which their keys were first written.
     pub fn writes(&self, store: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.writes[store]
-            .iter()
-            .map(|(key, value)| (&**key, value.as_deref()))
+        let writes = &self.stores[store];
+        writes.writes.iter().map(|write| (writes.key(write), writes.value(write)))
     }
 
-    /// Takes the pending writes of `store` out, in no order.
-    pub fn drain(
-        &mut self,
-        store: usize,
-    ) -> impl Iterator<Item = (Box<[u8]>, Option<Box<[u8]>>)> + '_ {
-        self.writes[store].drain()
-    }
-
-    /// Drops everything.
+    /// Drops everything and keeps the memory.
     pub fn clear(&mut self) {
-        self.writes.iter_mut().for_each(Writes::clear);
+        self.stores.iter_mut().for_each(Writes::clear);
         self.offsets.fill(None);
     }
 }

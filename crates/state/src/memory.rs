@@ -27,28 +27,29 @@ struct MemoryStore {
 }
 
 impl MemoryStore {
-    fn write(&mut self, key: Box<[u8]>, value: Option<Box<[u8]>>) {
-        match value {
-            Some(value) => {
-                if let Some(ordered) = self.ordered.get_mut()
-                    && !ordered.contains(&key)
-                {
-                    ordered.insert(key.clone());
-                }
-                self.entries.insert(key, value);
+    fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let Some(value) = value else {
+            if let Some(ordered) = self.ordered.get_mut() {
+                ordered.remove(key);
             }
+            self.entries.remove(key);
+            return;
+        };
+        match self.entries.get_mut(key) {
+            // The same place serves again: counters and the like stay as long as they are.
+            Some(kept) if kept.len() == value.len() => kept.copy_from_slice(value),
+            Some(kept) => *kept = value.into(),
             None => {
                 if let Some(ordered) = self.ordered.get_mut() {
-                    ordered.remove(&key);
+                    ordered.insert(key.into());
                 }
-                self.entries.remove(&key);
+                self.entries.insert(key.into(), value.into());
             }
         }
     }
 
     fn ordered(&self) -> &BTreeSet<Box<[u8]>> {
-        self.ordered
-            .get_or_init(|| self.entries.keys().cloned().collect())
+        self.ordered.get_or_init(|| self.entries.keys().cloned().collect())
     }
 }
 
@@ -61,18 +62,13 @@ pub struct MemoryDatabase {
 impl MemoryDatabase {
     /// An empty database of `stores` stores.
     pub fn new(stores: usize) -> Self {
-        Self {
-            stores: (0..stores).map(|_| MemoryStore::default()).collect(),
-        }
+        Self { stores: (0..stores).map(|_| MemoryStore::default()).collect() }
     }
 }
 
 impl Database for MemoryDatabase {
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
-        Ok(self.stores[store]
-            .entries
-            .get(key)
-            .map(|value| Cow::Borrowed(&**value)))
+        Ok(self.stores[store].entries.get(key).map(|value| Cow::Borrowed(&**value)))
     }
 
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
@@ -101,7 +97,7 @@ impl Database for MemoryDatabase {
 
     fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError> {
         for (number, store) in self.stores.iter_mut().enumerate() {
-            for (key, value) in batch.drain(number) {
+            for (key, value) in batch.writes(number) {
                 store.write(key, value);
             }
         }

@@ -18,10 +18,7 @@ pub struct Overlay {
 impl Overlay {
     /// Nothing pending in front of `database`, which has `stores` stores.
     pub fn new(database: Box<dyn Database>, stores: usize) -> Self {
-        Self {
-            database,
-            batch: CommitBatch::new(stores),
-        }
+        Self { database, batch: CommitBatch::new(stores) }
     }
 
     /// The value of `key`.
@@ -52,13 +49,9 @@ impl Overlay {
         order: ScanOrder,
         over: impl IntoIterator<Item = Write<'a>>,
     ) -> Scan<'a> {
-        let pending = self
-            .batch
-            .writes(store)
-            .filter(|(key, _)| range.contains(key));
-        let mut writes: BTreeMap<Cow<'a, [u8]>, Option<Cow<'a, [u8]>>> = pending
-            .map(|(key, value)| (Cow::Borrowed(key), value.map(Cow::Borrowed)))
-            .collect();
+        let pending = self.batch.writes(store).filter(|(key, _)| range.contains(key));
+        let mut writes: BTreeMap<Cow<'a, [u8]>, Option<Cow<'a, [u8]>>> =
+            pending.map(|(key, value)| (Cow::Borrowed(key), value.map(Cow::Borrowed))).collect();
         writes.extend(over);
         let base = self.database.scan(store, range, order);
         if writes.is_empty() {
@@ -87,11 +80,7 @@ impl Overlay {
 
     /// Commits what is pending in one atomic step.
     pub fn commit(&mut self) -> Result<(), StateError> {
-        if self.batch.is_empty() {
-            Ok(())
-        } else {
-            self.database.commit(&mut self.batch)
-        }
+        if self.batch.is_empty() { Ok(()) } else { self.database.commit(&mut self.batch) }
     }
 
     /// Drops what is pending.
@@ -121,11 +110,7 @@ struct Merge<'a, P: Iterator<Item = Write<'a>>> {
 
 impl<'a, P: Iterator<Item = Write<'a>>> Merge<'a, P> {
     fn new(pending: P, base: Scan<'a>, order: ScanOrder) -> Self {
-        Self {
-            pending: pending.peekable(),
-            base: base.peekable(),
-            order,
-        }
+        Self { pending: pending.peekable(), base: base.peekable(), order }
     }
 }
 
@@ -164,11 +149,7 @@ mod tests {
     fn entries(overlay: &Overlay, range: &KeyRange, order: ScanOrder) -> Vec<(Vec<u8>, Vec<u8>)> {
         overlay
             .scan(0, range, order)
-            .map(|entry| {
-                entry
-                    .map(|(k, v)| (k.into_owned(), v.into_owned()))
-                    .unwrap()
-            })
+            .map(|entry| entry.map(|(k, v)| (k.into_owned(), v.into_owned())).unwrap())
             .collect()
     }
 

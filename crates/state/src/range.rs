@@ -12,10 +12,7 @@ pub struct KeyRange {
 impl KeyRange {
     /// All keys.
     pub fn all() -> Self {
-        Self {
-            start: Bound::Unbounded,
-            end: Bound::Unbounded,
-        }
+        Self { start: Bound::Unbounded, end: Bound::Unbounded }
     }
 
     /// All keys that start with `prefix`.
@@ -28,15 +25,8 @@ impl KeyRange {
             }
             end.pop();
         }
-        let end = if end.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Excluded(end)
-        };
-        Self {
-            start: Bound::Included(prefix.to_vec()),
-            end,
-        }
+        let end = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
+        Self { start: Bound::Included(prefix.to_vec()), end }
     }
 
     /// Whether `key` lies in the range.

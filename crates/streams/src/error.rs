@@ -73,15 +73,7 @@ pub struct RecordFailure {
 
 impl fmt::Display for RecordFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            stage,
-            node,
-            task,
-            topic,
-            partition,
-            offset,
-            cause,
-        } = self;
+        let Self { stage, node, task, topic, partition, offset, cause } = self;
         write!(
             f,
             "{stage} failed in node '{node}' of task {task} for the record at {topic}-{partition}@{offset}: {cause}"

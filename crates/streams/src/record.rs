@@ -18,34 +18,19 @@ pub struct Record<K, V> {
 impl<K, V> Record<K, V> {
     /// A record without headers.
     pub fn new(key: K, value: V, timestamp: i64) -> Self {
-        Self {
-            key,
-            value,
-            timestamp,
-            headers: Headers::new(),
-        }
+        Self { key, value, timestamp, headers: Headers::new() }
     }
 
     /// The same record with another key.
     #[doc(alias = "withKey")]
     pub fn with_key<K2>(self, key: K2) -> Record<K2, V> {
-        Record {
-            key,
-            value: self.value,
-            timestamp: self.timestamp,
-            headers: self.headers,
-        }
+        Record { key, value: self.value, timestamp: self.timestamp, headers: self.headers }
     }
 
     /// The same record with another value.
     #[doc(alias = "withValue")]
     pub fn with_value<V2>(self, value: V2) -> Record<K, V2> {
-        Record {
-            key: self.key,
-            value,
-            timestamp: self.timestamp,
-            headers: self.headers,
-        }
+        Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
     }
 
     /// The same record with another timestamp.

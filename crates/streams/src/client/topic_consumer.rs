@@ -50,11 +50,7 @@ impl<K: Data, V: Data> TopicConsumer<K, V> {
             consumer.assign(&partition, beginning)?;
             partitions.push((partition, beginning));
         }
-        Ok(Self {
-            topic,
-            consumer,
-            partitions,
-        })
+        Ok(Self { topic, consumer, partitions })
     }
 
     /// The next records, those of a partition in order; empty when there is nothing new.
@@ -99,8 +95,6 @@ impl<K: Data, V: Data> TopicConsumer<K, V> {
 
 impl<K, V> std::fmt::Debug for TopicConsumer<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TopicConsumer")
-            .field("topic", &self.topic.name)
-            .finish_non_exhaustive()
+        f.debug_struct("TopicConsumer").field("topic", &self.topic.name).finish_non_exhaustive()
     }
 }

@@ -34,9 +34,7 @@ impl TopicProducer {
     pub fn new(broker: &dyn Broker, options: ProducerOptions) -> Result<Self, Error> {
         let transactional = options.transactional_id.is_some();
         let producer = broker.producer(options)?;
-        Ok(Self {
-            collector: RecordCollector::new(producer, transactional, ErrorPolicy::Fail),
-        })
+        Ok(Self { collector: RecordCollector::new(producer, transactional, ErrorPolicy::Fail) })
     }
 
     /// Writes a record to its partition's buffer; full buffers are sent. A transactional producer
@@ -48,15 +46,10 @@ impl TopicProducer {
     ) -> Result<(), Error> {
         let handle = self.collector.topic(topic.name())?;
         let writer = RecordWriter::new(topic.clone().into());
-        writer
-            .write(&mut self.collector, handle, &record)
-            .map_err(|cause| {
-                let cause: BoxError = cause.into();
-                Error::Unavailable(format!(
-                    "a record for the topic '{}': {cause}",
-                    topic.name()
-                ))
-            })?;
+        writer.write(&mut self.collector, handle, &record).map_err(|cause| {
+            let cause: BoxError = cause.into();
+            Error::Unavailable(format!("a record for the topic '{}': {cause}", topic.name()))
+        })?;
         if self.collector.wants_send() {
             self.collector.send()?;
         }

@@ -29,10 +29,7 @@ pub fn to_bincode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), Code
         // The words of an error are those of the type's own `Serialize` and may quote the value.
         Err(_) => "its `Serialize` asks for what bincode does not have, or failed",
     };
-    Err(CodecError::new(format!(
-        "`{}` cannot be written as bincode: {reason}",
-        type_name::<T>()
-    )))
+    Err(CodecError::new(format!("`{}` cannot be written as bincode: {reason}", type_name::<T>())))
 }
 
 /// Reads a value from bincode; bytes after it are an error.
@@ -104,10 +101,7 @@ mod tests {
             (b"", "ends too early (0 bytes)"),
             (b"\x02\x00", "bytes left over at the end (2 bytes)"),
             (b"\x09", "does not fit the type (1 bytes)"),
-            (
-                b"\0\xfd\xff\xff\xff\xff\xff\xff\xff\xff",
-                "ends too early (10 bytes)",
-            ),
+            (b"\0\xfd\xff\xff\xff\xff\xff\xff\xff\xff", "ends too early (10 bytes)"),
         ];
         for (bytes, expected) in cases {
             let error = from_bincode::<Event>(bytes).unwrap_err().to_string();

@@ -13,9 +13,7 @@ impl Wire for bool {
         match exactly(bytes)? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => Err(CodecError::new(
-                "a boolean is the byte 0 or 1, and this is neither",
-            )),
+            _ => Err(CodecError::new("a boolean is the byte 0 or 1, and this is neither")),
         }
     }
 }
@@ -31,10 +29,7 @@ mod tests {
     fn both_values() {
         assert_round_trip(&true);
         assert_round_trip(&false);
-        assert_eq!(
-            bool::decode(&[]).unwrap_err().to_string(),
-            "expected 1 byte, got 0"
-        );
+        assert_eq!(bool::decode(&[]).unwrap_err().to_string(), "expected 1 byte, got 0");
         assert!(bool::decode(&[2]).is_err());
     }
 

@@ -70,22 +70,14 @@ impl<V: 'static> Codec<Change<V>> for ChangeCodec<V> {
         let mut kind = flag;
         if flag >= WITH_LATEST {
             let Some((0 | 1, rest)) = values.split_last() else {
-                return Err(CodecError::new(
-                    "a change that does not say whether it is the latest",
-                ));
+                return Err(CodecError::new("a change that does not say whether it is the latest"));
             };
             values = rest;
             kind -= WITH_LATEST;
         }
         match kind {
-            OLD => Ok(Change {
-                new: None,
-                old: Some(self.value.decode(values)?),
-            }),
-            NEW => Ok(Change {
-                new: Some(self.value.decode(values)?),
-                old: None,
-            }),
+            OLD => Ok(Change { new: None, old: Some(self.value.decode(values)?) }),
+            NEW => Ok(Change { new: Some(self.value.decode(values)?), old: None }),
             BOTH => {
                 let (length, values) = read_varint(values)?;
                 let (new, old) = usize::try_from(length)
@@ -122,20 +114,8 @@ mod tests {
         let codec = ChangeCodec::new(WireCodec::<String>::shared());
         let [old, new] = ["old", "new"].map(|text| Some(text.to_owned()));
         let cases: [(&[u8], Change<String>); 3] = [
-            (
-                b"old\x01\x03",
-                Change {
-                    new: None,
-                    old: old.clone(),
-                },
-            ),
-            (
-                b"new\x00\x04",
-                Change {
-                    new: new.clone(),
-                    old: None,
-                },
-            ),
+            (b"old\x01\x03", Change { new: None, old: old.clone() }),
+            (b"new\x00\x04", Change { new: new.clone(), old: None }),
             (b"\x06newold\x01\x05", Change { new, old }),
         ];
         for (bytes, expected) in cases {
@@ -146,34 +126,17 @@ mod tests {
     #[test]
     fn what_is_not_a_change_is_refused() {
         let codec = ChangeCodec::new(WireCodec::<String>::shared());
-        for bytes in [
-            b"".as_slice(),
-            b"\x03",
-            b"old\x02\x03",
-            b"new\x06",
-            b"\x10newold\x02",
-            b"\x01\x02",
-        ] {
+        for bytes in
+            [b"".as_slice(), b"\x03", b"old\x02\x03", b"new\x06", b"\x10newold\x02", b"\x01\x02"]
+        {
             assert!(codec.decode(bytes).is_err(), "{bytes:?}");
         }
     }
 
     #[test]
     fn a_change_of_nothing_is_an_error() {
-        assert!(
-            round_trip::<String>(&Change {
-                new: None,
-                old: None
-            })
-            .is_err()
-        );
-        assert!(
-            round_trip::<Option<String>>(&Change {
-                new: Some(None),
-                old: None
-            })
-            .is_err()
-        );
+        assert!(round_trip::<String>(&Change { new: None, old: None }).is_err());
+        assert!(round_trip::<Option<String>>(&Change { new: Some(None), old: None }).is_err());
     }
 
     proptest! {

@@ -80,16 +80,10 @@ mod tests {
     #[test]
     fn errors_do_not_repeat_the_payload() {
         let cases = [
-            (
-                r#"{"item":"secret","count":"secret"}"#,
-                "JSON that does not fit the type at line 1",
-            ),
+            (r#"{"item":"secret","count":"secret"}"#, "JSON that does not fit the type at line 1"),
             (r#"{"item":"secret"#, "JSON that ends too early at line 1"),
             ("{\n secret}", "not JSON at line 2"),
-            (
-                r#"{"item":"secret","count":1} secret"#,
-                "not JSON at line 1",
-            ),
+            (r#"{"item":"secret","count":1} secret"#, "not JSON at line 1"),
         ];
         for (text, expected) in cases {
             let error = from_json::<Order>(text.as_bytes()).unwrap_err().to_string();
@@ -102,10 +96,7 @@ mod tests {
     fn what_json_has_no_words_for_is_an_error() {
         let map = BTreeMap::from([((1, 2), 3)]);
         let error = to_json(&map, &mut Vec::new()).unwrap_err();
-        assert!(
-            error.to_string().ends_with("cannot be written as JSON"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("cannot be written as JSON"), "{error}");
     }
 
     proptest! {

@@ -38,14 +38,11 @@ impl<T: Wire> Wire for List<T> {
                 write_size(position, out)?;
             }
             write_size(self.len(), out)?;
-            self.iter()
-                .filter(|entry| !entry.is_null())
-                .try_for_each(|entry| entry.encode(out))
+            self.iter().filter(|entry| !entry.is_null()).try_for_each(|entry| entry.encode(out))
         } else {
             out.push(ANY_SIZE);
             write_size(self.len(), out)?;
-            self.iter()
-                .try_for_each(|entry| write_with_length(entry, out))
+            self.iter().try_for_each(|entry| write_with_length(entry, out))
         }
     }
 
@@ -60,16 +57,12 @@ impl<T: Wire> Wire for List<T> {
             }
             ([ANY_SIZE], _) => read_of_any_size(&mut input)?,
             _ => {
-                return Err(CodecError::new(
-                    "not a list: it starts with neither 0 nor 1",
-                ));
+                return Err(CodecError::new("not a list: it starts with neither 0 nor 1"));
             }
         };
         match input.0.len() {
             0 => Ok(Self(entries)),
-            rest => Err(CodecError::new(format!(
-                "{rest} bytes after the end of the list"
-            ))),
+            rest => Err(CodecError::new(format!("{rest} bytes after the end of the list"))),
         }
     }
 }
@@ -98,17 +91,13 @@ fn read_of_one_size<T: Wire>(input: &mut Input<'_>, size: usize) -> Result<Vec<T
     for _ in 0..input.size()? {
         let position = input.size()?;
         if nulls.last().is_some_and(|last| *last >= position) {
-            return Err(CodecError::new(
-                "the null positions of a list are out of order",
-            ));
+            return Err(CodecError::new("the null positions of a list are out of order"));
         }
         nulls.push(position);
     }
     let count = input.size()?;
     if nulls.last().is_some_and(|last| *last >= count) {
-        return Err(CodecError::new(
-            "a null position of a list lies beyond its end",
-        ));
+        return Err(CodecError::new("a null position of a list lies beyond its end"));
     }
     let mut nulls = nulls.into_iter().peekable();
     let mut entries = Vec::new();
@@ -205,20 +194,14 @@ mod tests {
             (b"\0\0\0\0\0\x7f\xff\xff\xff", "the list ends in the middle"),
             (b"\0\0\0\0\0\xff\xff\xff\xff", "a list with a negative size"),
             (b"\0\0\0\0\0\0\0\0\0x", "1 bytes after the end of the list"),
-            (
-                b"\0\0\0\0\x01\0\0\0\x01\0\0\0\x01",
-                "a null position of a list lies beyond its end",
-            ),
+            (b"\0\0\0\0\x01\0\0\0\x01\0\0\0\x01", "a null position of a list lies beyond its end"),
             (
                 b"\x01\0\0\0\x01\xff\xff\xff\xff",
                 "null where the type has none: read it as an Option",
             ),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(
-                List::<i32>::decode(bytes).unwrap_err().to_string(),
-                expected
-            );
+            assert_eq!(List::<i32>::decode(bytes).unwrap_err().to_string(), expected);
         }
     }
 

@@ -33,6 +33,7 @@ mod list;
 mod numbers;
 mod offset_metadata;
 mod option;
+mod presence;
 mod serde_data;
 mod string;
 mod timestamped;
@@ -53,6 +54,7 @@ pub use json::{Json, JsonCodec};
 pub use list::List;
 pub use millstream_macros::Wire;
 pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
+pub(crate) use presence::Presence;
 pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
 pub use wire_codec::WireCodec;
 

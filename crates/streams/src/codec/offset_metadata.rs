@@ -16,10 +16,8 @@ const OLDEST_VERSION: u8 = 1;
 const UNKNOWN: i64 = -1;
 
 /// Java reads base64 with and without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 /// The text for a partition whose time is `partition_time`, −1 for unknown.
 pub(crate) fn encode_offset_metadata(partition_time: i64) -> String {
@@ -35,9 +33,9 @@ pub(crate) fn decode_offset_metadata(text: &str) -> i64 {
         return UNKNOWN;
     };
     match bytes.split_first() {
-        Some((&(OLDEST_VERSION | VERSION), rest)) => rest
-            .first_chunk()
-            .map_or(UNKNOWN, |time| i64::from_be_bytes(*time)),
+        Some((&(OLDEST_VERSION | VERSION), rest)) => {
+            rest.first_chunk().map_or(UNKNOWN, |time| i64::from_be_bytes(*time))
+        }
         _ => UNKNOWN,
     }
 }

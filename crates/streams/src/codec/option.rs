@@ -8,9 +8,7 @@ impl<T: Wire> Wire for Option<T> {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         match self {
             Some(value) => value.encode(out),
-            None => Err(CodecError::new(
-                "`None` is written as null and has no bytes",
-            )),
+            None => Err(CodecError::new("`None` is written as null and has no bytes")),
         }
     }
 
@@ -41,10 +39,7 @@ mod tests {
         assert_eq!(Option::<String>::decode_null(), Ok(None));
         assert!(None::<String>.encode(&mut Vec::new()).is_err());
         assert!(Some(None::<String>).is_null());
-        assert_eq!(
-            Option::<Option<String>>::decode(b"a"),
-            Ok(Some(Some("a".to_owned())))
-        );
+        assert_eq!(Option::<Option<String>>::decode(b"a"), Ok(Some(Some("a".to_owned()))));
     }
 
     proptest! {

@@ -16,10 +16,7 @@ use super::{
 };
 use crate::record::{Change, Timestamped};
 
-const CASES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../tests/oracle/cases/formats.jsonl"
-);
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/cases/formats.jsonl");
 
 /// Formats of operators that are still to be written, and other encodings of text, which Kafka
 /// Streams never uses of its own accord.
@@ -112,21 +109,14 @@ fn equals_kafka() {
             check(&row);
             *ran.entry(format).or_default() += 1;
         } else {
-            assert!(
-                LATER.contains(&row.format.as_str()),
-                "no test for the format {}",
-                row.format
-            );
+            assert!(LATER.contains(&row.format.as_str()), "no test for the format {}", row.format);
             put_off.insert(row.format);
         }
     }
     for (format, count) in &ran {
         assert!(*count > 0, "no row of {format}");
     }
-    assert!(
-        put_off.iter().eq(LATER),
-        "put off without a row: {LATER:?} against {put_off:?}"
-    );
+    assert!(put_off.iter().eq(LATER), "put off without a row: {LATER:?} against {put_off:?}");
 }
 
 /// `value` is written as Kafka wrote it, and what Kafka wrote is read as something that is written
@@ -141,17 +131,9 @@ fn check<T: Debug + 'static>(row: &Row, codec: &dyn Codec<T>, value: &T) {
         codec.encode(value, &mut bytes)?;
         Ok(Some(bytes))
     };
-    assert_eq!(
-        written(value),
-        Ok(expected.clone()),
-        "writing {value:?}: {row:?}"
-    );
+    assert_eq!(written(value), Ok(expected.clone()), "writing {value:?}: {row:?}");
     let read = decode_nullable(codec, expected.as_deref());
-    assert_eq!(
-        read.and_then(|read| written(&read)),
-        Ok(expected),
-        "reading {row:?}"
-    );
+    assert_eq!(read.and_then(|read| written(&read)), Ok(expected), "reading {row:?}");
 }
 
 fn serde<T: Wire + Debug, E: Debug>(row: &Row, parse: fn(&str) -> Result<T, E>) {
@@ -180,9 +162,7 @@ fn list(row: &Row) {
 fn list_of<T: Wire + Debug, E: Debug>(row: &Row, parse: fn(&str) -> Result<T, E>) {
     let value = row.input["value"].as_array().map(|entries| {
         let texts = entries.iter().map(Value::as_str);
-        texts
-            .map(|text| text.map(|text| parse(text).expect("a value")))
-            .collect::<List<_>>()
+        texts.map(|text| text.map(|text| parse(text).expect("a value"))).collect::<List<_>>()
     });
     check(row, &WireCodec::<Option<List<Option<T>>>>::new(), &value);
 }
@@ -193,30 +173,17 @@ fn varint(row: &Row) {
     let mut bytes = Vec::new();
     write_varint(value, &mut bytes);
     assert_eq!(bytes, expected, "{row:?}");
-    assert_eq!(
-        read_varint(&expected),
-        Ok((value, [].as_slice())),
-        "{row:?}"
-    );
+    assert_eq!(read_varint(&expected), Ok((value, [].as_slice())), "{row:?}");
 }
 
 fn change(row: &Row) {
-    let change = Change {
-        new: row.text("new"),
-        old: row.text("old"),
-    };
-    check(
-        row,
-        &ChangeCodec::new(WireCodec::<String>::shared()),
-        &change,
-    );
+    let change = Change { new: row.text("new"), old: row.text("old") };
+    check(row, &ChangeCodec::new(WireCodec::<String>::shared()), &change);
 }
 
 fn value_and_timestamp(row: &Row) {
-    let value = Timestamped {
-        value: row.text("value").expect("a value"),
-        timestamp: row.number("ts"),
-    };
+    let value =
+        Timestamped { value: row.text("value").expect("a value"), timestamp: row.number("ts") };
     let codec = WireCodec::<String>::new();
     let expected = row.bytes().expect("bytes");
     let mut bytes = Vec::new();
@@ -230,33 +197,20 @@ fn offset_metadata(row: &Row) {
     let text = row.result().as_str().expect("a text");
     assert_eq!(decode_offset_metadata(text), time, "{row:?}");
     // What processors keep there is read over, and not written yet.
-    if row.input["processor_metadata"]
-        .as_object()
-        .is_some_and(|kept| kept.is_empty())
-    {
+    if row.input["processor_metadata"].as_object().is_some_and(|kept| kept.is_empty()) {
         assert_eq!(encode_offset_metadata(time), text, "{row:?}");
     }
 }
 
 fn partition(row: &Row) {
     let key = hex(&row.text("key").expect("a key")).expect("hex");
-    assert_eq!(
-        i64::from(murmur2(&key)),
-        row.result()["murmur2"].as_i64().expect("a hash")
-    );
+    assert_eq!(i64::from(murmur2(&key)), row.result()["murmur2"].as_i64().expect("a hash"));
     for (partitions, partition) in row.result()["partition"].as_object().expect("partitions") {
         let count = partitions.parse().expect("a number");
-        assert_eq!(
-            Some(u64::from(partition_for_key(&key, count))),
-            partition.as_u64(),
-            "{row:?}"
-        );
+        assert_eq!(Some(u64::from(partition_for_key(&key, count))), partition.as_u64(), "{row:?}");
     }
 }
 
 fn hex(text: &str) -> Result<Vec<u8>, std::num::ParseIntError> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16))
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16)).collect()
 }

@@ -20,11 +20,8 @@ pub(super) fn assert_round_trip<T: Wire + Debug + PartialEq>(value: &T) {
 /// Reading `bytes` neither panics nor gives a value that cannot be written.
 pub(super) fn assert_survives<T: Wire>(bytes: &[u8]) {
     if let Ok(value) = T::decode(bytes) {
-        let written: Result<(), CodecError> = if value.is_null() {
-            Ok(())
-        } else {
-            value.encode(&mut Vec::new())
-        };
+        let written: Result<(), CodecError> =
+            if value.is_null() { Ok(()) } else { value.encode(&mut Vec::new()) };
         assert_eq!(written, Ok(()));
     }
 }

@@ -12,10 +12,9 @@ impl Wire for String {
     fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(CodecError::new(format!(
-                "not UTF-8 from byte {} on",
-                error.valid_up_to()
-            ))),
+            Err(error) => {
+                Err(CodecError::new(format!("not UTF-8 from byte {} on", error.valid_up_to())))
+            }
         }
     }
 }

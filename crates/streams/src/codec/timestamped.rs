@@ -24,15 +24,10 @@ pub(crate) fn decode_timestamped<V: 'static>(
 ) -> Result<Timestamped<V>, CodecError> {
     let (timestamp, value) = bytes.split_first_chunk().ok_or_else(|| {
         let len = bytes.len();
-        CodecError::new(format!(
-            "expected 8 bytes of timestamp and a value, got {len}"
-        ))
+        CodecError::new(format!("expected 8 bytes of timestamp and a value, got {len}"))
     })?;
     let timestamp = i64::from_be_bytes(*timestamp);
-    Ok(Timestamped {
-        value: codec.decode(value)?,
-        timestamp,
-    })
+    Ok(Timestamped { value: codec.decode(value)?, timestamp })
 }
 
 #[cfg(test)]

@@ -19,9 +19,7 @@ pub(super) fn read_varint(bytes: &[u8]) -> Result<(i32, &[u8]), CodecError> {
     for (position, byte) in bytes.iter().enumerate() {
         let bits = u32::from(byte & 0x7f);
         if position == 4 && *byte > 0x0f {
-            return Err(CodecError::new(
-                "a variable-length integer of more than 32 bits",
-            ));
+            return Err(CodecError::new("a variable-length integer of more than 32 bits"));
         }
         value |= bits << (7 * position);
         if *byte < 0x80 {
@@ -29,9 +27,7 @@ pub(super) fn read_varint(bytes: &[u8]) -> Result<(i32, &[u8]), CodecError> {
             return Ok((number, &bytes[position + 1..]));
         }
     }
-    Err(CodecError::new(
-        "a variable-length integer ends in the middle",
-    ))
+    Err(CodecError::new("a variable-length integer ends in the middle"))
 }
 
 #[cfg(test)]

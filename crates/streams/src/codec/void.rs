@@ -8,10 +8,7 @@ impl Wire for () {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        Err(CodecError::new(format!(
-            "expected null, got {} bytes",
-            bytes.len()
-        )))
+        Err(CodecError::new(format!("expected null, got {} bytes", bytes.len())))
     }
 
     fn is_null(&self) -> bool {

@@ -90,10 +90,7 @@ mod tests {
         let keyless = WireCodec::<Option<String>>::shared();
         assert!(keyless.is_null(&None));
         assert_eq!(decode_nullable(&*keyless, None), Ok(None));
-        assert_eq!(
-            decode_nullable(&*keyless, Some(b"a")),
-            Ok(Some("a".to_owned()))
-        );
+        assert_eq!(decode_nullable(&*keyless, Some(b"a")), Ok(Some("a".to_owned())));
         assert!(decode_nullable(&*WireCodec::<String>::shared(), None).is_err());
     }
 

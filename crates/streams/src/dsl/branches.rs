@@ -66,8 +66,6 @@ impl<K: Data, V: Data> Branches<K, V> {
 
 impl<K, V> fmt::Debug for Branches<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Branches")
-            .field("count", &self.count)
-            .finish_non_exhaustive()
+        f.debug_struct("Branches").field("count", &self.count).finish_non_exhaustive()
     }
 }

@@ -94,8 +94,6 @@ impl StreamsBuilder {
 
 impl fmt::Debug for StreamsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamsBuilder")
-            .field("nodes", &self.graph.borrow().nodes.len())
-            .finish()
+        f.debug_struct("StreamsBuilder").field("nodes", &self.graph.borrow().nodes.len()).finish()
     }
 }

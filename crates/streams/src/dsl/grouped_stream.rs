@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{KStream, KTable, Materialized};
-use crate::codec::{Data, Wire};
+use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
 use crate::operators;
 use crate::processor::Node;
@@ -38,7 +38,12 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     /// check(|s| s.group_by_key().count("n").to_stream(), "a:x a:y b:z", "a:1 a:2 b:1");
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
-        self.aggregate(store, || 0, |_, _, count| count + 1)
+        if self.stream.key_changed {
+            // Behind a repartition topic nobody else reads the values, so they are not decoded.
+            self.aggregate_as::<Presence, _>(store.into(), || 0, |_, _, count| Ok(count + 1))
+        } else {
+            self.aggregate(store, || 0, |_, _, count| count + 1)
+        }
     }
 
     /// Combines the values of each key: the first one is taken as it is. A result that is null (the
@@ -63,7 +68,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, V> {
         let reducer = Arc::new(reducer);
-        self.stateful("KSTREAM-REDUCE-", store.into(), move |setup| {
+        self.stateful::<V, V>("KSTREAM-REDUCE-", store.into(), move |setup| {
             operators::reduce::<K, V, _>(setup.stores[0], reducer.clone())
         })
     }
@@ -97,9 +102,19 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, A> {
+        self.aggregate_as::<V, A>(store.into(), initializer, aggregator)
+    }
+
+    /// Aggregates what arrives as `R`: `V`, or less of it behind a repartition topic.
+    fn aggregate_as<R: Wire, A: Data>(
+        &self,
+        store: Materialized<K, A>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, R, A) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<K, A> {
         let (initializer, aggregator) = (Arc::new(initializer), Arc::new(aggregator));
-        self.stateful("KSTREAM-AGGREGATE-", store.into(), move |setup| {
-            operators::aggregate::<K, V, A, _, _>(
+        self.stateful::<R, A>("KSTREAM-AGGREGATE-", store, move |setup| {
+            operators::aggregate::<K, R, A, _, _>(
                 setup.stores[0],
                 initializer.clone(),
                 aggregator.clone(),
@@ -107,7 +122,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         })
     }
 
-    fn stateful<A: Data>(
+    fn stateful<R: Wire, A: Data>(
         &self,
         prefix: &str,
         store: Materialized<K, A>,
@@ -118,7 +133,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         let name = graph.new_name(prefix);
         let parent = if stream.key_changed {
             let base = self.name.as_deref().unwrap_or(&store.name);
-            stream.add_repartition(&mut graph, base, None)
+            stream.add_repartition::<R>(&mut graph, base, None)
         } else {
             stream.node
         };

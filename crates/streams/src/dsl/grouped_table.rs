@@ -25,20 +25,13 @@ pub struct GroupedTable<K, V> {
 
 impl<K, V> fmt::Debug for GroupedTable<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GroupedTable")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("GroupedTable").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl<K: Wire, V: Wire> GroupedTable<K, V> {
     pub(super) fn new(graph: Rc<RefCell<Graph>>, select: usize) -> Self {
-        Self {
-            graph,
-            select,
-            name: None,
-            types: PhantomData,
-        }
+        Self { graph, select, name: None, types: PhantomData }
     }
 
     /// Names the grouping: its repartition topic is called `<application.id>-<name>-repartition`.
@@ -62,12 +55,7 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
     /// );
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
-        self.aggregate(
-            store,
-            || 0,
-            |_, _, count| count + 1,
-            |_, _, count| count - 1,
-        )
+        self.aggregate(store, || 0, |_, _, count| count + 1, |_, _, count| count - 1)
     }
 
     /// Combines the values of each group: `adder` puts a value in, `subtractor` takes one out.
@@ -89,11 +77,7 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         adder: impl Fn(V, V) -> V + Send + Sync + 'static,
         subtractor: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> KTable<K, V> {
-        self.try_reduce(
-            store,
-            move |a, b| Ok(adder(a, b)),
-            move |a, b| Ok(subtractor(a, b)),
-        )
+        self.try_reduce(store, move |a, b| Ok(adder(a, b)), move |a, b| Ok(subtractor(a, b)))
     }
 
     /// As [`reduce`](Self::reduce), with closures that can fail.
@@ -172,11 +156,7 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let topic = repartition_topic(self.name.as_deref().unwrap_or(&store.name));
         let key = WireCodec::<K>::shared();
         let value: Arc<dyn Codec<Change<V>>> = Arc::new(ChangeCodec::new(WireCodec::<V>::shared()));
-        let formats = SinkFormats {
-            key: key.clone(),
-            value: value.clone(),
-            partitioner: None,
-        };
+        let formats = SinkFormats { key: key.clone(), value: value.clone(), partitioner: None };
         let sink = add_internal_sink(&mut graph, sink, self.select, &topic, formats);
         let source = add_internal_source(&mut graph, source, topic, None, key, value);
         let node = graph.add_processor(name, vec![source], factory);

@@ -40,20 +40,13 @@ impl<K, V> Clone for KStream<K, V> {
 
 impl<K, V> fmt::Debug for KStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KStream")
-            .field(&self.graph.borrow().nodes[self.node].name)
-            .finish()
+        f.debug_tuple("KStream").field(&self.graph.borrow().nodes[self.node].name).finish()
     }
 }
 
 impl<K: Data, V: Data> KStream<K, V> {
     pub(super) fn new(graph: Rc<RefCell<Graph>>, node: usize, key_changed: bool) -> Self {
-        Self {
-            graph,
-            node,
-            key_changed,
-            types: PhantomData,
-        }
+        Self { graph, node, key_changed, types: PhantomData }
     }
 
     /// Adds a child node and gives a handle on it.
@@ -145,9 +138,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, V) -> Result<V2, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-MAPVALUES-", self.key_changed, move || {
-            operators::map_values(f.clone())
-        })
+        self.then("KSTREAM-MAPVALUES-", self.key_changed, move || operators::map_values(f.clone()))
     }
 
     /// Makes any number of records of each. A grouping behind it repartitions.
@@ -170,9 +161,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(K, V) -> Result<I, BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-FLATMAP-", true, move || {
-            operators::flat_map(f.clone())
-        })
+        self.then("KSTREAM-FLATMAP-", true, move || operators::flat_map(f.clone()))
     }
 
     /// Makes any number of values of each record, under its key.
@@ -265,9 +254,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         keep: bool,
     ) -> Self {
         let f = Arc::new(predicate);
-        self.then("KSTREAM-FILTER-", self.key_changed, move || {
-            operators::filter(f.clone(), keep)
-        })
+        self.then("KSTREAM-FILTER-", self.key_changed, move || operators::filter(f.clone(), keep))
     }
 
     /// Gives each record a new key. A grouping behind it repartitions.
@@ -290,9 +277,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, &V) -> Result<K2, BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V> {
         let f = Arc::new(f);
-        self.then("KSTREAM-KEY-SELECT-", true, move || {
-            operators::select_key(f.clone())
-        })
+        self.then("KSTREAM-KEY-SELECT-", true, move || operators::select_key(f.clone()))
     }
 
     /// Looks at each record as it passes. What `f` does outside happens again when records are
@@ -315,9 +300,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, &V) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self {
         let f = Arc::new(f);
-        self.then("KSTREAM-PEEK-", self.key_changed, move || {
-            operators::peek(f.clone())
-        })
+        self.then("KSTREAM-PEEK-", self.key_changed, move || operators::peek(f.clone()))
     }
 
     /// Ends the stream in a closure. What `f` does outside happens again when records are processed
@@ -338,9 +321,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// As [`for_each`](Self::for_each), with a closure that can fail.
     pub fn try_for_each(&self, f: impl Fn(K, V) -> Result<(), BoxError> + Send + Sync + 'static) {
         let f = Arc::new(f);
-        let _end: Self = self.then("KSTREAM-FOREACH-", false, move || {
-            operators::for_each(f.clone())
-        });
+        let _end: Self =
+            self.then("KSTREAM-FOREACH-", false, move || operators::for_each(f.clone()));
     }
 
     /// Prints each record on standard output as `[label]: key, value`, by `Debug`, and ends the
@@ -356,9 +338,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: fmt::Debug,
     {
         let label = label.into();
-        let _end: Self = self.then("KSTREAM-PRINTER-", false, move || {
-            operators::print::<K, V>(label.clone())
-        });
+        let _end: Self =
+            self.then("KSTREAM-PRINTER-", false, move || operators::print::<K, V>(label.clone()));
     }
 
     /// The records of both streams, in the order in which they are processed; there is no order
@@ -374,11 +355,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let parents = vec![self.node, other.node];
         let node = graph.add_processor(name, parents, |_| Self::pass_node());
         drop(graph);
-        Self::new(
-            self.graph.clone(),
-            node,
-            self.key_changed || other.key_changed,
-        )
+        Self::new(self.graph.clone(), node, self.key_changed || other.key_changed)
     }
 
     /// Begins to split the stream: each record goes to the first branch whose predicate holds.
@@ -400,9 +377,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn split(&self) -> Branches<K, V> {
         let predicates = Predicates::new();
         let shared = predicates.clone();
-        let split: Self = self.then("KSTREAM-BRANCH-", self.key_changed, move || {
-            operators::branch(&shared)
-        });
+        let split: Self =
+            self.then("KSTREAM-BRANCH-", self.key_changed, move || operators::branch(&shared));
         Branches {
             graph: self.graph.clone(),
             node: split.node,
@@ -453,14 +429,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let factory = Arc::new(move |_: &mut crate::topology::NodeSetup<'_>| {
             operators::dynamic_sink(formats.clone(), name_of.clone())
         });
-        graph.add(
-            name,
-            vec![self.node],
-            NodeKind::Sink {
-                topic: SinkTopic::Extracted,
-                factory,
-            },
-        );
+        graph.add(name, vec![self.node], NodeKind::Sink { topic: SinkTopic::Extracted, factory });
     }
 
     /// Sends the stream through a topic of the application's own, partitioned by its present key.
@@ -478,15 +447,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     {
         let how = how.into();
         let mut graph = self.graph.borrow_mut();
-        let base = how
-            .name
-            .unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
-        let node = self.add_repartition(&mut graph, &base, how.partitions);
+        let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
+        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
         drop(graph);
         Self::new(self.graph.clone(), node, false)
     }
 
-    pub(super) fn add_repartition(
+    /// Adds a repartitioning whose records are read as `R`.
+    pub(super) fn add_repartition<R: Wire>(
         &self,
         graph: &mut Graph,
         base: &str,
@@ -496,8 +464,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        let (key, value) = (WireCodec::<K>::shared(), WireCodec::<V>::shared());
-        add_repartition(graph, self.node, base, partitions, key, value)
+        let written = Topic::<K, V>::new(base);
+        add_repartition(graph, self.node, base, partitions, written, WireCodec::<R>::shared())
     }
 
     /// The stream as a table, kept in the store that `store` names: the latest value of each key.
@@ -518,7 +486,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-TOTABLE-");
         let repartitioned = self.key_changed;
         let parent = if repartitioned {
-            self.add_repartition(&mut graph, &name, None)
+            self.add_repartition::<V>(&mut graph, &name, None)
         } else {
             self.node
         };
@@ -547,11 +515,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        GroupedStream {
-            stream: self.clone(),
-            name: None,
-            select: None,
-        }
+        GroupedStream { stream: self.clone(), name: None, select: None }
     }
 
     /// Groups the records by a new key, to be aggregated; always repartitions.
@@ -580,10 +544,6 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: Wire,
     {
         let stream = self.try_select_key(f);
-        GroupedStream {
-            select: Some(stream.node),
-            stream,
-            name: None,
-        }
+        GroupedStream { select: Some(stream.node), stream, name: None }
     }
 }

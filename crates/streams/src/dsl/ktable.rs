@@ -23,29 +23,19 @@ pub struct KTable<K, V> {
 
 impl<K, V> Clone for KTable<K, V> {
     fn clone(&self) -> Self {
-        Self {
-            graph: self.graph.clone(),
-            node: self.node,
-            types: PhantomData,
-        }
+        Self { graph: self.graph.clone(), node: self.node, types: PhantomData }
     }
 }
 
 impl<K, V> fmt::Debug for KTable<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KTable")
-            .field(&self.graph.borrow().nodes[self.node].name)
-            .finish()
+        f.debug_tuple("KTable").field(&self.graph.borrow().nodes[self.node].name).finish()
     }
 }
 
 impl<K: Data, V: Data> KTable<K, V> {
     pub(super) fn new(graph: Rc<RefCell<Graph>>, node: usize) -> Self {
-        Self {
-            graph,
-            node,
-            types: PhantomData,
-        }
+        Self { graph, node, types: PhantomData }
     }
 
     fn then<V2: Data>(

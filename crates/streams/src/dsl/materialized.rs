@@ -57,9 +57,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
     /// Sets one of Kafka's topic configs on the changelog topic.
     #[doc(alias = "withLoggingEnabled")]
     pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog
-            .get_or_insert_default()
-            .insert(name.into(), value.into());
+        self.changelog.get_or_insert_default().insert(name.into(), value.into());
         self
     }
 
@@ -73,41 +71,20 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
-        let Self {
-            name,
-            key,
-            value,
-            timestamped,
-            caching,
-            changelog,
-        } = self;
+        let Self { name, key, value, timestamped, caching, changelog } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
-        let spec = StoreSpec {
-            name,
-            factory,
-            timestamped,
-            caching,
-            changelog,
-            owner,
-        };
+        let spec = StoreSpec { name, factory, timestamped, caching, changelog, owner };
         let number = graph.add_store(spec);
-        StoreHandle {
-            name: handle_name,
-            number,
-            types: PhantomData,
-        }
+        StoreHandle { name: handle_name, number, types: PhantomData }
     }
 
     /// Makes this the store of the table node `node`.
     pub(super) fn attach(self, graph: &mut Graph, node: usize) {
-        let table = Self {
-            timestamped: true,
-            ..self
-        };
+        let table = Self { timestamped: true, ..self };
         let store = table.add_to(graph, Some(node)).number;
         graph.connect(node, store);
     }

@@ -109,10 +109,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ) -> KStream<K, P::ValueOut> {
         let node = self.add_process("KSTREAM-PROCESSVALUES-", &stores, move || {
             let processor = RefCell::new(FixedKeyNode(processor()));
-            Box::new(ProcessorNode {
-                processor,
-                types: PhantomData::<fn(K, V)>,
-            })
+            Box::new(ProcessorNode { processor, types: PhantomData::<fn(K, V)> })
         });
         KStream::new(self.graph.clone(), node, self.key_changed)
     }

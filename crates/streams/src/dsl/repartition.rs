@@ -18,10 +18,7 @@ impl Repartitioned {
     /// A topic called `<application.id>-<name>-repartition`.
     #[doc(alias = "as")]
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: Some(name.into()),
-            partitions: None,
-        }
+        Self { name: Some(name.into()), partitions: None }
     }
 
     /// A topic whose name is generated, and changes when operators before it come or go: what is
@@ -52,44 +49,34 @@ pub(super) fn add_internal_sink<K: Data, V: Data>(
     topic: &str,
     formats: SinkFormats<K, V>,
 ) -> usize {
-    graph.add(
-        name,
-        vec![parent],
-        sink_kind(TopicRef::internal(topic), formats),
-    )
+    graph.add(name, vec![parent], sink_kind(TopicRef::internal(topic), formats))
 }
 
 /// A sink that writes to one topic.
 pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<K, V>) -> NodeKind {
     let factory =
         Arc::new(move |setup: &mut NodeSetup<'_>| operators::sink(formats.clone(), setup.sink));
-    NodeKind::Sink {
-        topic: SinkTopic::Topic(topic),
-        factory,
-    }
+    NodeKind::Sink { topic: SinkTopic::Topic(topic), factory }
 }
 
-/// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source.
-pub(super) fn add_repartition<K: Data, V: Data>(
+/// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source. What
+/// is written as `V` may be read as `R`.
+pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     graph: &mut Graph,
     parent: usize,
     base: &str,
     partitions: Option<u32>,
-    key: Arc<dyn Codec<K>>,
-    value: Arc<dyn Codec<V>>,
+    written: Topic<K, V>,
+    read: Arc<dyn Codec<R>>,
 ) -> usize {
     let names = graph.repartition_names(base);
+    let key = written.key.clone();
     let filter_key = key.clone();
     let filter = graph.add_processor(names.filter, vec![parent], move |_| {
         operators::repartition_filter::<K, V>(filter_key.clone())
     });
-    let formats = SinkFormats {
-        key: key.clone(),
-        value: value.clone(),
-        partitioner: None,
-    };
-    add_internal_sink(graph, names.sink, filter, &names.topic, formats);
-    add_internal_source(graph, names.source, names.topic, partitions, key, value)
+    add_internal_sink(graph, names.sink, filter, &names.topic, written.into());
+    add_internal_source(graph, names.source, names.topic, partitions, key, read)
 }
 
 /// Adds the source of a repartition topic, and the topic itself.
@@ -102,17 +89,8 @@ pub(super) fn add_internal_source<K: Data, V: Data>(
     value: Arc<dyn Codec<V>>,
 ) -> usize {
     let topics = vec![TopicRef::internal(&topic)];
-    graph.repartitions.push(RepartitionSpec {
-        topic: topic.clone(),
-        partitions,
-    });
-    let typed = Topic {
-        name: topic,
-        key,
-        value,
-        timestamps: None,
-        partitioner: None,
-    };
+    graph.repartitions.push(RepartitionSpec { topic: topic.clone(), partitions });
+    let typed = Topic { name: topic, key, value, timestamps: None, partitioner: None };
     let factory = Arc::new(move || operators::stream_source(&typed));
     graph.add(name, Vec::new(), NodeKind::Source { topics, factory })
 }

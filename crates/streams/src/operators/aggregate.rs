@@ -22,27 +22,13 @@ where
             ctx.drop_record("its key or value is null");
             return Ok(());
         }
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
-        ctx.update_table(
-            store,
-            key.clone(),
-            timestamp,
-            headers,
-            |old: Option<Timestamped<A>>| {
-                let (aggregate, timestamp) = match old {
-                    Some(old) => (old.value, timestamp.max(old.timestamp)),
-                    None => (initializer(), timestamp),
-                };
-                Ok(Timestamped {
-                    value: Some(aggregator(&key, value, aggregate)?),
-                    timestamp,
-                })
-            },
-        )
+        let Record { key, value, timestamp, headers } = record;
+        ctx.update_table(store, key, timestamp, headers, |key, old: Option<Timestamped<A>>| {
+            let (aggregate, timestamp) = match old {
+                Some(old) => (old.value, timestamp.max(old.timestamp)),
+                None => (initializer(), timestamp),
+            };
+            Ok(Timestamped { value: Some(aggregator(key, value, aggregate)?), timestamp })
+        })
     })
 }

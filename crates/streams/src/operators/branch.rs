@@ -18,17 +18,11 @@ impl<K, V> Predicates<K, V> {
     }
 
     pub(crate) fn push(&self, predicate: Option<Predicate<K, V>>) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(predicate);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(predicate);
     }
 
     fn snapshot(&self) -> Vec<Option<Predicate<K, V>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -12,10 +12,6 @@ where
     F: Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static,
 {
     node(move |ctx, record: Record<K, V>| {
-        if ctx.user(f(&record.key, &record.value))? == keep {
-            ctx.forward(record)
-        } else {
-            Ok(())
-        }
+        if ctx.user(f(&record.key, &record.value))? == keep { ctx.forward(record) } else { Ok(()) }
     })
 }

@@ -13,19 +13,9 @@ where
     I: IntoIterator<Item = (K2, V2)>,
 {
     node(move |ctx, record: Record<K, V>| {
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value, timestamp, headers } = record;
         for (key, value) in ctx.user(f(key, value))? {
-            ctx.forward(Record {
-                key,
-                value,
-                timestamp,
-                headers: headers.clone(),
-            })?;
+            ctx.forward(Record { key, value, timestamp, headers: headers.clone() })?;
         }
         Ok(())
     })

@@ -13,12 +13,7 @@ where
     I: IntoIterator<Item = V2>,
 {
     node(move |ctx, record: Record<K, V>| {
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value, timestamp, headers } = record;
         let mut values = ctx.user(f(&key, value))?.into_iter();
         let Some(mut value) = values.next() else {
             return Ok(());
@@ -27,18 +22,8 @@ where
         for next in values {
             let this = std::mem::replace(&mut value, next);
             let headers = headers.clone();
-            ctx.forward(Record {
-                key: key.clone(),
-                value: this,
-                timestamp,
-                headers,
-            })?;
+            ctx.forward(Record { key: key.clone(), value: this, timestamp, headers })?;
         }
-        ctx.forward(Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        })
+        ctx.forward(Record { key, value, timestamp, headers })
     })
 }

@@ -12,18 +12,8 @@ where
     F: Fn(&K, V) -> Result<V2, BoxError> + Send + Sync + 'static,
 {
     node(move |ctx, record: Record<K, V>| {
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value, timestamp, headers } = record;
         let value = ctx.user(f(&key, value))?;
-        ctx.forward(Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        })
+        ctx.forward(Record { key, value, timestamp, headers })
     })
 }

@@ -76,8 +76,5 @@ where
 fn node<K: Data, V: Data>(
     function: impl Fn(&mut Context<'_>, Record<K, V>) -> NodeResult + Send + 'static,
 ) -> Box<dyn Node> {
-    Box::new(FunctionNode {
-        function,
-        types: PhantomData,
-    })
+    Box::new(FunctionNode { function, types: PhantomData })
 }

@@ -17,29 +17,15 @@ where
             ctx.drop_record("its key or value is null");
             return Ok(());
         }
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
-        ctx.update_table(
-            store,
-            key,
-            timestamp,
-            headers,
-            |old: Option<Timestamped<V>>| {
-                Ok(match old {
-                    None => Timestamped {
-                        value: Some(value),
-                        timestamp,
-                    },
-                    Some(old) => Timestamped {
-                        value: Some(reducer(old.value, value)?),
-                        timestamp: timestamp.max(old.timestamp),
-                    },
-                })
-            },
-        )
+        let Record { key, value, timestamp, headers } = record;
+        ctx.update_table(store, key, timestamp, headers, |_, old: Option<Timestamped<V>>| {
+            Ok(match old {
+                None => Timestamped { value: Some(value), timestamp },
+                Some(old) => Timestamped {
+                    value: Some(reducer(old.value, value)?),
+                    timestamp: timestamp.max(old.timestamp),
+                },
+            })
+        })
     })
 }

@@ -8,11 +8,9 @@ use crate::record::Record;
 /// Drops records without a key before a repartition topic. As in Kafka Streams these drops are not
 /// counted (`InternalStreamsBuilder.rewriteRepartitionNodes`).
 pub(crate) fn repartition_filter<K: Data, V: Data>(key: Arc<dyn Codec<K>>) -> Box<dyn Node> {
-    node(move |ctx, record: Record<K, V>| {
-        if key.is_null(&record.key) {
-            Ok(())
-        } else {
-            ctx.forward(record)
-        }
-    })
+    node(
+        move |ctx, record: Record<K, V>| {
+            if key.is_null(&record.key) { Ok(()) } else { ctx.forward(record) }
+        },
+    )
 }

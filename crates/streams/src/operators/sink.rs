@@ -17,10 +17,7 @@ pub(crate) fn sink<K: Data, V: Data>(
     topic: TopicHandle,
 ) -> Box<dyn Node> {
     let topic = move |_: &mut Context<'_>, _: &Record<K, V>| Ok(topic);
-    Box::new(SinkNode {
-        writer: RecordWriter::new(formats),
-        topic,
-    })
+    Box::new(SinkNode { writer: RecordWriter::new(formats), topic })
 }
 
 /// Writes each record to the topic that `name` gives for it (Kafka's `TopicNameExtractor`).
@@ -34,10 +31,7 @@ where
     let topic = move |ctx: &mut Context<'_>, record: &Record<K, V>| {
         Ok(ctx.output.topic(&name(&record.key, &record.value))?)
     };
-    Box::new(SinkNode {
-        writer: RecordWriter::new(formats),
-        topic,
-    })
+    Box::new(SinkNode { writer: RecordWriter::new(formats), topic })
 }
 
 impl<K: Data, V: Data, T> Node for SinkNode<K, V, T>

@@ -45,12 +45,9 @@ impl<K: Data, V: Data> SourceNode for StreamSource<K, V> {
 
     fn read(&self, ctx: &mut Context<'_>, record: &RecordView<'_>, timestamp: i64) -> NodeResult {
         match self.decode(record) {
-            Ok((key, value)) => ctx.forward(Record {
-                key,
-                value,
-                timestamp,
-                headers: record.headers(),
-            }),
+            Ok((key, value)) => {
+                ctx.forward(Record { key, value, timestamp, headers: record.headers() })
+            }
             Err(cause) => Err(ctx.failure(Stage::Decode, cause.into())),
         }
     }
@@ -77,19 +74,12 @@ impl<K: Data, V: Data> SourceNode for TableTopicSource<K, V> {
     }
 
     fn read(&self, ctx: &mut Context<'_>, record: &RecordView<'_>, timestamp: i64) -> NodeResult {
-        let key = record
-            .key
-            .map(|bytes| self.0.key.decode(bytes).map_err(in_part("key")));
-        let value = record
-            .value
-            .map(|bytes| self.0.value.decode(bytes).map_err(in_part("value")));
+        let key = record.key.map(|bytes| self.0.key.decode(bytes).map_err(in_part("key")));
+        let value = record.value.map(|bytes| self.0.value.decode(bytes).map_err(in_part("value")));
         match (key.transpose(), value.transpose()) {
-            (Ok(key), Ok(value)) => ctx.forward(Record {
-                key,
-                value,
-                timestamp,
-                headers: record.headers(),
-            }),
+            (Ok(key), Ok(value)) => {
+                ctx.forward(Record { key, value, timestamp, headers: record.headers() })
+            }
             (Err(cause), _) | (_, Err(cause)) => Err(ctx.failure(Stage::Decode, cause.into())),
         }
     }

@@ -20,40 +20,22 @@ where
     M: Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
 {
     node(move |ctx, record: Record<K, Change<V>>| {
-        let Record {
-            key,
-            value: change,
-            timestamp,
-            headers,
-        } = record;
-        ctx.update_table(
-            store,
-            key.clone(),
-            timestamp,
-            headers,
-            |old: Option<Timestamped<A>>| {
-                let before = old.as_ref().map(|old| old.timestamp);
-                let mut aggregate = old.map(|old| old.value);
-                let mut time = timestamp;
-                if let Some(value) = change.old
-                    && let Some(current) = aggregate.take()
-                {
-                    aggregate = Some(subtractor(&key, value, current)?).filter(|a| !a.is_null());
-                    time = time.max(before.unwrap_or(time));
-                }
-                if let Some(value) = change.new {
-                    aggregate = Some(adder(
-                        &key,
-                        value,
-                        aggregate.unwrap_or_else(|| initializer()),
-                    )?);
-                    time = time.max(before.unwrap_or(time));
-                }
-                Ok(Timestamped {
-                    value: aggregate,
-                    timestamp: time,
-                })
-            },
-        )
+        let Record { key, value: change, timestamp, headers } = record;
+        ctx.update_table(store, key, timestamp, headers, |key, old: Option<Timestamped<A>>| {
+            let before = old.as_ref().map(|old| old.timestamp);
+            let mut aggregate = old.map(|old| old.value);
+            let mut time = timestamp;
+            if let Some(value) = change.old
+                && let Some(current) = aggregate.take()
+            {
+                aggregate = Some(subtractor(key, value, current)?).filter(|a| !a.is_null());
+                time = time.max(before.unwrap_or(time));
+            }
+            if let Some(value) = change.new {
+                aggregate = Some(adder(&key, value, aggregate.unwrap_or_else(|| initializer()))?);
+                time = time.max(before.unwrap_or(time));
+            }
+            Ok(Timestamped { value: aggregate, timestamp: time })
+        })
     })
 }

@@ -23,36 +23,21 @@ where
         None => Ok(None),
     };
     node(move |ctx, record: Record<K, Change<V>>| {
-        let Record {
-            key,
-            value: change,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value: change, timestamp, headers } = record;
         let new = ctx.user(passes(&key, change.new))?;
         let old = match store {
             _ if !sends_old => None,
-            Some(store) => ctx
-                .read_table(store, &key)?
-                .map(|old: Timestamped<V>| old.value),
+            Some(store) => ctx.read_table(store, &key)?.map(|old: Timestamped<V>| old.value),
             None => ctx.user(passes(&key, change.old))?,
         };
         if sends_old && new.is_none() && old.is_none() {
             return Ok(());
         }
         match store {
-            Some(store) => ctx.update_table(store, key, timestamp, headers, |_| {
-                Ok(Timestamped {
-                    value: new,
-                    timestamp,
-                })
+            Some(store) => ctx.update_table(store, key, timestamp, headers, |_, _| {
+                Ok(Timestamped { value: new, timestamp })
             }),
-            None => ctx.forward(Record {
-                key,
-                value: Change { new, old },
-                timestamp,
-                headers,
-            }),
+            None => ctx.forward(Record { key, value: Change { new, old }, timestamp, headers }),
         }
     })
 }

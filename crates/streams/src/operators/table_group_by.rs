@@ -23,52 +23,23 @@ where
         Ok((!key.is_null() && !value.is_null()).then_some((key, value)))
     };
     node(move |ctx, record: Record<K, Change<V>>| {
-        let Record {
-            key,
-            value: change,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value: change, timestamp, headers } = record;
         let new = ctx.user(select(&key, change.new))?;
         let old = ctx.user(select(&key, change.old))?;
         match (old, new) {
             (Some((old_key, old)), Some((new_key, new))) if old_key == new_key => {
-                let value = Change {
-                    new: Some(new),
-                    old: Some(old),
-                };
-                ctx.forward(Record {
-                    key: old_key,
-                    value,
-                    timestamp,
-                    headers,
-                })
+                let value = Change { new: Some(new), old: Some(old) };
+                ctx.forward(Record { key: old_key, value, timestamp, headers })
             }
             (old, new) => {
                 if let Some((key, old)) = old {
-                    let value = Change {
-                        new: None,
-                        old: Some(old),
-                    };
-                    ctx.forward(Record {
-                        key,
-                        value,
-                        timestamp,
-                        headers: headers.clone(),
-                    })?;
+                    let value = Change { new: None, old: Some(old) };
+                    ctx.forward(Record { key, value, timestamp, headers: headers.clone() })?;
                 }
                 match new {
                     Some((key, new)) => {
-                        let value = Change {
-                            new: Some(new),
-                            old: None,
-                        };
-                        ctx.forward(Record {
-                            key,
-                            value,
-                            timestamp,
-                            headers,
-                        })
+                        let value = Change { new: Some(new), old: None };
+                        ctx.forward(Record { key, value, timestamp, headers })
                     }
                     None => Ok(()),
                 }

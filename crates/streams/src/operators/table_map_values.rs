@@ -18,32 +18,15 @@ where
 {
     let apply = move |key: &K, value: Option<V>| value.map(|value| f(key, value)).transpose();
     node(move |ctx, record: Record<K, Change<V>>| {
-        let Record {
-            key,
-            value: change,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value: change, timestamp, headers } = record;
         let new = ctx.user(apply(&key, change.new))?;
         match store {
-            Some(store) => ctx.update_table(store, key, timestamp, headers, |_| {
-                Ok(Timestamped {
-                    value: new,
-                    timestamp,
-                })
+            Some(store) => ctx.update_table(store, key, timestamp, headers, |_, _| {
+                Ok(Timestamped { value: new, timestamp })
             }),
             None => {
-                let old = if sends_old {
-                    ctx.user(apply(&key, change.old))?
-                } else {
-                    None
-                };
-                ctx.forward(Record {
-                    key,
-                    value: Change { new, old },
-                    timestamp,
-                    headers,
-                })
+                let old = if sends_old { ctx.user(apply(&key, change.old))? } else { None };
+                ctx.forward(Record { key, value: Change { new, old }, timestamp, headers })
             }
         }
     })

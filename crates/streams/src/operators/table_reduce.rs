@@ -18,41 +18,27 @@ where
     M: Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
 {
     node(move |ctx, record: Record<K, Change<V>>| {
-        let Record {
-            key,
-            value: change,
-            timestamp,
-            headers,
-        } = record;
-        ctx.update_table(
-            store,
-            key,
-            timestamp,
-            headers,
-            |old: Option<Timestamped<V>>| {
-                let before = old.as_ref().map(|old| old.timestamp);
-                let mut aggregate = old.map(|old| old.value);
-                let mut time = timestamp;
-                if let Some(value) = change.old
-                    && let Some(current) = aggregate.take()
-                {
-                    aggregate = Some(subtractor(current, value)?).filter(|a| !a.is_null());
-                    time = time.max(before.unwrap_or(time));
-                }
-                if let Some(value) = change.new {
-                    aggregate = Some(match aggregate {
-                        None => value,
-                        Some(current) => {
-                            time = time.max(before.unwrap_or(time));
-                            adder(current, value)?
-                        }
-                    });
-                }
-                Ok(Timestamped {
-                    value: aggregate,
-                    timestamp: time,
-                })
-            },
-        )
+        let Record { key, value: change, timestamp, headers } = record;
+        ctx.update_table(store, key, timestamp, headers, |_, old: Option<Timestamped<V>>| {
+            let before = old.as_ref().map(|old| old.timestamp);
+            let mut aggregate = old.map(|old| old.value);
+            let mut time = timestamp;
+            if let Some(value) = change.old
+                && let Some(current) = aggregate.take()
+            {
+                aggregate = Some(subtractor(current, value)?).filter(|a| !a.is_null());
+                time = time.max(before.unwrap_or(time));
+            }
+            if let Some(value) = change.new {
+                aggregate = Some(match aggregate {
+                    None => value,
+                    Some(current) => {
+                        time = time.max(before.unwrap_or(time));
+                        adder(current, value)?
+                    }
+                });
+            }
+            Ok(Timestamped { value: aggregate, timestamp: time })
+        })
     })
 }

@@ -7,12 +7,7 @@ use crate::record::{Headers, Record, Timestamped};
 /// is dropped and counted. Updates that come out of order are applied.
 pub(crate) fn table_source<K: Data, V: Data>(store: usize) -> Box<dyn Node> {
     node(move |ctx, record: Record<Option<K>, Option<V>>| {
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value, timestamp, headers } = record;
         match key {
             Some(key) => set(ctx, store, key, value, timestamp, headers),
             None => {
@@ -26,12 +21,7 @@ pub(crate) fn table_source<K: Data, V: Data>(store: usize) -> Box<dyn Node> {
 /// Takes a stream's records into a table (`KStream.toTable`): a value that is null deletes.
 pub(crate) fn table_from_stream<K: Wire, V: Wire>(store: usize) -> Box<dyn Node> {
     node(move |ctx, record: Record<K, V>| {
-        let Record {
-            key,
-            value,
-            timestamp,
-            headers,
-        } = record;
+        let Record { key, value, timestamp, headers } = record;
         if key.is_null() {
             ctx.drop_record("its key is null");
             return Ok(());
@@ -48,7 +38,5 @@ fn set<K: Data, V: Data>(
     timestamp: i64,
     headers: Headers,
 ) -> NodeResult {
-    ctx.update_table(store, key, timestamp, headers, |_| {
-        Ok(Timestamped { value, timestamp })
-    })
+    ctx.update_table(store, key, timestamp, headers, |_, _| Ok(Timestamped { value, timestamp }))
 }

@@ -160,13 +160,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         &mut self,
         handle: &StoreHandle<SK, SV>,
     ) -> Result<StoreRef<'_, SK, SV>, BoxError> {
-        let number = self
-            .ctx
-            .task
-            .store_numbers
-            .get(handle.number)
-            .copied()
-            .flatten();
+        let number = self.ctx.task.store_numbers.get(handle.number).copied().flatten();
         let Some(number) = number else {
             return Err(format!(
                 "node '{}' uses the store '{}', which is not connected to it: name it in `process_with`",
@@ -185,21 +179,13 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
             .as_any_mut()
             .downcast_mut()
             .expect("the handle was made with the store, so the types agree");
-        Ok(StoreRef {
-            store,
-            overlay: &mut task.overlay,
-            output: &mut *self.ctx.output,
-            origin,
-        })
+        Ok(StoreRef { store, overlay: &mut task.overlay, output: &mut *self.ctx.output, origin })
     }
 
     /// Has [`Processor::punctuate`] called every `interval`, by the clock of `kind`.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Schedule {
         let (node, now) = (self.ctx.current(), self.ctx.task.wall_clock);
-        self.ctx
-            .task
-            .punctuations
-            .schedule(node, kind, interval, now)
+        self.ctx.task.punctuations.schedule(node, kind, interval, now)
     }
 
     /// Ends a schedule.
@@ -255,12 +241,7 @@ impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {
             &mut ProcessorContext<'_, '_, P::KeyOut, P::ValueOut>,
         ) -> Result<(), BoxError>,
     ) -> NodeResult {
-        let mut lent = ProcessorContext {
-            ctx,
-            timestamp,
-            headers,
-            types: PhantomData,
-        };
+        let mut lent = ProcessorContext { ctx, timestamp, headers, types: PhantomData };
         let result = match self.processor.try_borrow_mut() {
             Ok(mut processor) => work(&mut processor, &mut lent),
             Err(_) => Err("the processor was called while it was at work".into()),
@@ -271,17 +252,13 @@ impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {
 
 impl<K: Data, V: Data, P: Processor<K, V>> Node for ProcessorNode<P, K, V> {
     fn init(&self, ctx: &mut Context<'_>) -> NodeResult {
-        self.with(ctx, -1, Headers::new(), |processor, ctx| {
-            processor.init(ctx)
-        })
+        self.with(ctx, -1, Headers::new(), |processor, ctx| processor.init(ctx))
     }
 
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         let record = take::<K, V>(record);
         let (timestamp, headers) = (record.timestamp, record.headers.clone());
-        self.with(ctx, timestamp, headers, |processor, ctx| {
-            processor.process(record, ctx)
-        })
+        self.with(ctx, timestamp, headers, |processor, ctx| processor.process(record, ctx))
     }
 
     fn punctuate(&self, ctx: &mut Context<'_>, schedule: Schedule, time: i64) -> NodeResult {
@@ -315,8 +292,7 @@ impl<K: Data, V: Data, P: FixedKeyProcessor<K, V>> Processor<K, V> for FixedKeyN
         ctx: &mut ProcessorContext<'_, '_, K, P::ValueOut>,
     ) -> Result<(), BoxError> {
         let Record { key, value, .. } = record;
-        self.0
-            .process(&key, value, &mut FixedKeyContext { key: &key, ctx })
+        self.0.process(&key, value, &mut FixedKeyContext { key: &key, ctx })
     }
 
     fn close(&mut self) {

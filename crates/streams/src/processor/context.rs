@@ -25,12 +25,7 @@ impl<'a> Context<'a> {
         output: &'a mut dyn Output,
         current: u32,
     ) -> Self {
-        Self {
-            nodes,
-            task,
-            output,
-            current,
-        }
+        Self { nodes, task, output, current }
     }
 
     /// Name of the node at work.
@@ -74,9 +69,7 @@ impl<'a> Context<'a> {
     /// Place of the child called `name`, for [`forward_to`](Self::forward_to).
     pub(crate) fn child_named(&self, name: &str) -> Option<usize> {
         let children = &self.nodes[self.current as usize].children;
-        children
-            .iter()
-            .position(|child| &*self.nodes[*child as usize].name == name)
+        children.iter().position(|child| &*self.nodes[*child as usize].name == name)
     }
 
     #[inline]
@@ -149,9 +142,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn store<K: Data, V: Data>(&mut self, store: usize) -> &mut KeyValueStore<K, V> {
         let store: &mut dyn Any = self.task.stores[store].as_any_mut();
-        store
-            .downcast_mut()
-            .expect("typed handles made this store, so the types agree")
+        store.downcast_mut().expect("typed handles made this store, so the types agree")
     }
 
     /// Reads the value of a key from a table's store.
@@ -169,7 +160,7 @@ impl<'a> Context<'a> {
     }
 
     /// Updates one key of a table's store and forwards the change, now or when the store's cache is
-    /// flushed. `update` gets the value until now and gives the value from now on; when it fails
+    /// flushed. `update` gets the key and the value until now, and gives the value from now on; when it fails
     /// the store is as before, or its task is dropped, as the policy says.
     #[inline]
     pub(crate) fn update_table<K: Data, V: Data>(
@@ -178,7 +169,7 @@ impl<'a> Context<'a> {
         key: K,
         timestamp: i64,
         headers: Headers,
-        update: impl FnOnce(Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
+        update: impl FnOnce(&K, Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
     ) -> NodeResult {
         let keep_old = self.task.skips_failures();
         let name = self.node_name();
@@ -187,29 +178,18 @@ impl<'a> Context<'a> {
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        let origin = Origin {
-            source: state.origin.source,
-            offset: state.origin.offset,
-            timestamp,
-            headers,
-        };
-        let updated = typed.update(
-            &mut state.overlay,
-            self.output,
-            &key,
-            &origin,
-            keep_old,
-            update,
-        );
+        let origin =
+            Origin { source: state.origin.source, offset: state.origin.offset, timestamp, headers };
+        let updated =
+            typed.update(&mut state.overlay, self.output, &key, &origin, keep_old, |old| {
+                update(&key, old)
+            });
         match updated {
             Ok(Updated::Cached { evict: false }) => Ok(()),
             Ok(Updated::Cached { evict: true }) => self.evict(store),
-            Ok(Updated::Written { change, timestamp }) => self.forward(Record {
-                key,
-                value: change,
-                timestamp,
-                headers: origin.headers,
-            }),
+            Ok(Updated::Written { change, timestamp }) => {
+                self.forward(Record { key, value: change, timestamp, headers: origin.headers })
+            }
             Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }

@@ -40,20 +40,12 @@ impl Punctuations {
     ) -> Schedule {
         let schedule = Schedule(self.next);
         self.next += 1;
-        let interval = i64::try_from(interval.as_millis())
-            .unwrap_or(i64::MAX)
-            .max(1);
+        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
         let due = match kind {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => wall_clock.saturating_add(interval),
         };
-        self.entries.push(Entry {
-            schedule,
-            node,
-            kind,
-            interval,
-            due,
-        });
+        self.entries.push(Entry { schedule, node, kind, interval, due });
         schedule
     }
 
@@ -70,9 +62,7 @@ impl Punctuations {
             .filter(|entry| entry.kind == kind && entry.due <= now)
             .min_by_key(|entry| entry.due)?;
         let missed = (now - entry.due) / entry.interval;
-        entry.due = entry
-            .due
-            .saturating_add((missed + 1).saturating_mul(entry.interval));
+        entry.due = entry.due.saturating_add((missed + 1).saturating_mul(entry.interval));
         Some((entry.node, entry.schedule))
     }
 
@@ -82,10 +72,7 @@ impl Punctuations {
 
     /// When the next wall-clock schedule is due.
     pub(crate) fn next_wall_clock(&self) -> Option<i64> {
-        let wall = self
-            .entries
-            .iter()
-            .filter(|e| e.kind == PunctuationType::WallClockTime);
+        let wall = self.entries.iter().filter(|e| e.kind == PunctuationType::WallClockTime);
         wall.map(|entry| entry.due).min()
     }
 }
@@ -101,10 +88,7 @@ mod tests {
         punctuations.schedule(3, PunctuationType::StreamTime, interval, 0);
         let mut fired = Vec::new();
         for now in [-1, 4, 9, 10, 35, 39, 40] {
-            if punctuations
-                .pop_due(PunctuationType::StreamTime, now)
-                .is_some()
-            {
+            if punctuations.pop_due(PunctuationType::StreamTime, now).is_some() {
                 fired.push(now);
             }
         }

@@ -36,11 +36,7 @@ impl<K: Data, V: Data> From<Topic<K, V>> for SinkFormats<K, V> {
                 Arc::new(move |key, value, partitions| Some(choose(key, value, partitions)));
             choose
         });
-        Self {
-            key: topic.key,
-            value: topic.value,
-            partitioner,
-        }
+        Self { key: topic.key, value: topic.value, partitioner }
     }
 }
 
@@ -52,11 +48,7 @@ impl<K: Data, V: Data> SinkFormats<K, Option<V>> {
                 Arc::new(move |key, value, n| value.as_ref().map(|value| choose(key, value, n)));
             choose
         });
-        Self {
-            key: topic.key,
-            value: Arc::new(Nullable(topic.value)),
-            partitioner,
-        }
+        Self { key: topic.key, value: Arc::new(Nullable(topic.value)), partitioner }
     }
 }
 
@@ -65,9 +57,7 @@ struct Nullable<V: 'static>(Arc<dyn Codec<V>>);
 
 impl<V: Data> Codec<Option<V>> for Nullable<V> {
     fn encode(&self, value: &Option<V>, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        value
-            .as_ref()
-            .map_or(Ok(()), |value| self.0.encode(value, out))
+        value.as_ref().map_or(Ok(()), |value| self.0.encode(value, out))
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Option<V>, CodecError> {
@@ -91,10 +81,7 @@ pub(crate) struct RecordWriter<K: 'static, V: 'static> {
 
 impl<K: Data, V: Data> RecordWriter<K, V> {
     pub(crate) fn new(formats: SinkFormats<K, V>) -> Self {
-        Self {
-            formats,
-            key_bytes: RefCell::default(),
-        }
+        Self { formats, key_bytes: RefCell::default() }
     }
 
     /// Writes one record. After an error nothing of it is written.
@@ -105,11 +92,7 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
         topic: TopicHandle,
         record: &Record<K, V>,
     ) -> Result<(), CodecError> {
-        let SinkFormats {
-            key: key_codec,
-            value: value_codec,
-            partitioner,
-        } = &self.formats;
+        let SinkFormats { key: key_codec, value: value_codec, partitioner } = &self.formats;
         let mut bytes = self.key_bytes.borrow_mut();
         bytes.clear();
         let key = if key_codec.is_null(&record.key) {
@@ -119,9 +102,8 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
             Some(bytes.as_slice())
         };
         let partitions = output.partitions(topic);
-        let chosen = partitioner
-            .as_ref()
-            .and_then(|choose| choose(&record.key, &record.value, partitions));
+        let chosen =
+            partitioner.as_ref().and_then(|choose| choose(&record.key, &record.value, partitions));
         let partition = match (chosen, key) {
             (Some(chosen), _) => chosen % partitions.max(1),
             (None, Some(_)) if partitions == 1 => 0,

@@ -37,11 +37,7 @@ impl StreamsApp {
     #[doc(alias = "queryMetadataForKey")]
     pub fn store<K: Data, V: Data>(&self, name: &str) -> Result<ReadOnlyStore<'_, K, V>, Error> {
         let lookup = StoreLookup::find(self.topology(), name)?;
-        Ok(ReadOnlyStore {
-            app: self,
-            lookup,
-            types: PhantomData,
-        })
+        Ok(ReadOnlyStore { app: self, lookup, types: PhantomData })
     }
 }
 
@@ -66,10 +62,7 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
         let parts = self.ask(move |view| view.range(&range)).await?;
         let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(entries
-            .into_iter()
-            .map(|(_, key, value)| (key, value.value))
-            .collect())
+        Ok(entries.into_iter().map(|(_, key, value)| (key, value.value)).collect())
     }
 
     /// All entries, in unsigned order of the keys' bytes.
@@ -80,11 +73,7 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
     /// About how many entries there are.
     #[doc(alias = "approximateNumEntries")]
     pub async fn approximate_len(&self) -> Result<u64, Error> {
-        Ok(self
-            .ask(|view| Ok(view.approximate_len()))
-            .await?
-            .into_iter()
-            .sum())
+        Ok(self.ask(|view| Ok(view.approximate_len())).await?.into_iter().sum())
     }
 
     /// Asks every stream thread, and gathers what their tasks answer.
@@ -126,8 +115,6 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
 
 impl<K, V> fmt::Debug for ReadOnlyStore<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReadOnlyStore")
-            .field(&self.lookup.name)
-            .finish()
+        f.debug_tuple("ReadOnlyStore").field(&self.lookup.name).finish()
     }
 }

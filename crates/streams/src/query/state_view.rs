@@ -29,10 +29,7 @@ impl StoreLookup {
     pub(crate) fn find(topology: &Topology, name: &str) -> Result<Self, Error> {
         let stores = &topology.inner.stores;
         match stores.iter().position(|store| store.name == name) {
-            Some(number) => Ok(Self {
-                name: name.to_owned(),
-                number,
-            }),
+            Some(number) => Ok(Self { name: name.to_owned(), number }),
             None => {
                 let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();
                 let names = names.join(", ");
@@ -63,11 +60,7 @@ impl StoreLookup {
             }
             results.push(work(self.view(task, number)?)?);
         }
-        if results.is_empty() {
-            Ok(Answer::Elsewhere)
-        } else {
-            Ok(Answer::Found(results))
-        }
+        if results.is_empty() { Ok(Answer::Elsewhere) } else { Ok(Answer::Found(results)) }
     }
 
     fn view<'a, K: Data, V: Data>(
@@ -75,9 +68,7 @@ impl StoreLookup {
         task: &'a mut Task,
         number: usize,
     ) -> Result<StateView<'a, K, V>, Error> {
-        let TaskState {
-            stores, overlay, ..
-        } = &mut task.state;
+        let TaskState { stores, overlay, .. } = &mut task.state;
         let store: Option<&mut KeyValueStore<K, V>> = stores[number].as_any_mut().downcast_mut();
         match store {
             Some(store) => Ok(StateView { store, overlay }),
@@ -113,10 +104,8 @@ impl<K: Data, V: Data> StateView<'_, K, V> {
             Bound::Excluded(key) => self.store.encoded_key(key).map(Bound::Excluded),
             Bound::Unbounded => Ok(Bound::Unbounded),
         };
-        let range = KeyRange {
-            start: encode(range.start_bound())?,
-            end: encode(range.end_bound())?,
-        };
+        let range =
+            KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? };
         let entries = self.store.scan(self.overlay, range, ScanOrder::Forward)?;
         entries
             .map(|entry| {

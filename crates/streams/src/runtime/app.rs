@@ -216,9 +216,7 @@ impl StreamsApp {
             )));
         }
         let threads = self.config.num_stream_threads();
-        let missing = self
-            .owns_broker
-            .then_some(u32::try_from(threads).unwrap_or(u32::MAX));
+        let missing = self.owns_broker.then_some(u32::try_from(threads).unwrap_or(u32::MAX));
         let mut admin = self.broker.admin()?;
         let plan = prepare_topics(&self.topology, &self.config, &mut *admin, missing)?;
         let process_id = uuid::Uuid::new_v4().to_string();
@@ -311,24 +309,18 @@ impl StreamsApp {
     /// Waits until every task is running; an error when the application ends before.
     pub async fn running(&self) -> Result<(), Error> {
         let mut state = self.shared.state.subscribe();
-        let reached = state
-            .wait_for(|state| *state == AppState::Running || state.is_terminal())
-            .await;
+        let reached =
+            state.wait_for(|state| *state == AppState::Running || state.is_terminal()).await;
         match reached.map(|state| *state) {
             Ok(AppState::Running) => Ok(()),
-            _ => Err(Error::Unavailable(
-                "the application ended before it was running".to_owned(),
-            )),
+            _ => Err(Error::Unavailable("the application ended before it was running".to_owned())),
         }
     }
 
     /// What it has done so far, over all threads.
     pub fn metrics(&self) -> Metrics {
         let threads = lock(&self.shared.threads);
-        threads
-            .iter()
-            .map(AppThread::metrics)
-            .fold(Metrics::default(), |all, one| all + one)
+        threads.iter().map(AppThread::metrics).fold(Metrics::default(), |all, one| all + one)
     }
 
     /// How many stream threads it runs.

@@ -67,13 +67,8 @@ pub(super) fn spawn_thread(
     let (sender, requests) = Requests::channel();
     let metrics = ThreadMetrics::default();
     let name = format!("{}-{}", options.config.application_id(), options.index + 1);
-    let mut runner = Runner {
-        options,
-        plan,
-        shared,
-        requests: Some(requests),
-        metrics: metrics.clone(),
-    };
+    let mut runner =
+        Runner { options, plan, shared, requests: Some(requests), metrics: metrics.clone() };
     let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
         thread::park();
         runner.run();
@@ -83,12 +78,7 @@ pub(super) fn spawn_thread(
         Error::Unavailable(format!("the system gives no thread for '{name}': {error}"))
     })?;
     let thread = handle.thread().clone();
-    Ok(AppThread {
-        report: ThreadReport::Starting,
-        requests: sender,
-        thread,
-        metrics,
-    })
+    Ok(AppThread { report: ThreadReport::Starting, requests: sender, thread, metrics })
 }
 
 /// What runs on the operating-system thread.
@@ -117,13 +107,8 @@ impl Runner {
             if self.metrics.read().commits > before {
                 pause = FIRST_PAUSE;
             }
-            self.shared
-                .report(self.options.index, ThreadReport::Starting);
-            if self
-                .requests
-                .as_ref()
-                .is_some_and(|requests| requests.closes_within(pause))
-            {
+            self.shared.report(self.options.index, ThreadReport::Starting);
+            if self.requests.as_ref().is_some_and(|requests| requests.closes_within(pause)) {
                 break;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -136,15 +121,10 @@ impl Runner {
         let mut stream_thread = StreamThread::with_plan(self.options.clone(), self.plan.clone())?;
         stream_thread.metrics = self.metrics.clone();
         stream_thread.requests = self.requests.take();
-        let stepped = catch_unwind(AssertUnwindSafe(|| {
-            self.step_until_closed(&mut stream_thread)
-        }));
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_until_closed(&mut stream_thread)));
         let result = stepped.unwrap_or_else(|payload| {
             let thread = stream_thread.name().to_owned();
-            Err(Error::Thread {
-                thread,
-                panic: Panic::from_payload(&*payload),
-            })
+            Err(Error::Thread { thread, panic: Panic::from_payload(&*payload) })
         });
         if result.is_err() {
             stream_thread.abandon();

@@ -7,9 +7,9 @@ use super::{Metrics, StreamThread};
 use crate::error::Error;
 
 impl StreamThread {
-    /// Commits everything processed so far. After an error nothing of it is committed, or it is not
+    /// Commits everything processed so far; says whether there was anything. After an error nothing of it is committed, or it is not
     /// known whether it is; the caller restarts the tasks, which finds out.
-    pub(super) fn commit(&mut self) -> Result<(), Error> {
+    pub(super) fn commit(&mut self) -> Result<bool, Error> {
         let now = self.options.clock.monotonic();
         self.next_commit = now + self.options.config.commit_interval();
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
@@ -20,7 +20,7 @@ impl StreamThread {
         let offsets: Vec<_> = running.flat_map(|task| task.offsets()).collect();
         if offsets.is_empty() && !self.collector.has_uncommitted() {
             (self.since_commit, self.uncommitted) = (0, false);
-            return Ok(());
+            return Ok(false);
         }
         if self.is_exactly_once() {
             self.commit_transaction(&offsets)?;
@@ -28,10 +28,7 @@ impl StreamThread {
             let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
             self.consumer.commit(&offsets, identity)?;
         }
-        let mut counted = Metrics {
-            commits: 1,
-            ..Metrics::default()
-        };
+        let mut counted = Metrics { commits: 1, ..Metrics::default() };
         counted.dropped = self.collector.take_skipped();
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
             task.commit_state(&self.collector)?;
@@ -42,7 +39,8 @@ impl StreamThread {
         }
         self.metrics.add(counted);
         (self.since_commit, self.uncommitted) = (0, false);
-        self.purge(now)
+        self.purge(now)?;
+        Ok(true)
     }
 
     fn commit_transaction(

@@ -10,9 +10,9 @@ use super::Config;
 use crate::error::{Error, TopologyError};
 use crate::topology::{InternalTopic, NodeKind, PartitionCounts, SinkTopic, Topology};
 
-/// A repartition topic of the embedded broker is bounded, so that a stream thread that runs ahead
-/// of those behind it waits instead of filling the memory.
-const REPARTITION_BOUND: u64 = 8 * 1024 * 1024;
+/// A repartition topic of the embedded broker is bounded to so many bytes over all its partitions,
+/// so that a stream thread that runs ahead of those behind it waits instead of filling the memory.
+const REPARTITION_BOUND: u64 = 32 * 1024 * 1024;
 
 /// Partitions of all topics, and the tasks that follow from them.
 #[derive(Clone, Debug)]
@@ -34,10 +34,8 @@ pub(crate) fn prepare_topics(
     let names: Vec<&str> = external.keys().map(String::as_str).collect();
     let mut existing = partitions_of(admin, &names)?;
     let mut problems = Vec::new();
-    for (name, node) in external
-        .iter()
-        .filter(|(name, _)| !existing.contains_key(*name))
-        .collect::<Vec<_>>()
+    for (name, node) in
+        external.iter().filter(|(name, _)| !existing.contains_key(*name)).collect::<Vec<_>>()
     {
         match create_external {
             Some(partitions) => {
@@ -58,12 +56,10 @@ pub(crate) fn prepare_topics(
         let topics = parts.topics_of(sub, application_id);
         for topic in topics.repartition_topics {
             let partitions = counts.get(&crate::topology::TopicRef::internal(
-                topic
-                    .name
-                    .strip_prefix(&format!("{application_id}-"))
-                    .unwrap_or(&topic.name),
+                topic.name.strip_prefix(&format!("{application_id}-")).unwrap_or(&topic.name),
             ));
-            let bounded = new_topic(topic, partitions, config).bounded(REPARTITION_BOUND);
+            let bounded = new_topic(topic, partitions, config)
+                .bounded(REPARTITION_BOUND / u64::from(partitions.max(1)));
             ensure(admin, bounded)?;
         }
         for topic in topics.changelog_topics {
@@ -71,10 +67,7 @@ pub(crate) fn prepare_topics(
         }
     }
     let tasks = counts.tasks(parts).into();
-    Ok(PartitionPlan {
-        counts: Arc::new(counts),
-        tasks,
-    })
+    Ok(PartitionPlan { counts: Arc::new(counts), tasks })
 }
 
 /// Names of the topics that are read and written and not the application's own, each with a node.
@@ -83,16 +76,11 @@ fn external_topics(topology: &Topology) -> BTreeMap<String, String> {
     for node in &topology.inner.nodes {
         let topics = match &node.kind {
             NodeKind::Source { topics, .. } => topics.as_slice(),
-            NodeKind::Sink {
-                topic: SinkTopic::Topic(topic),
-                ..
-            } => std::slice::from_ref(topic),
+            NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => std::slice::from_ref(topic),
             NodeKind::Sink { .. } | NodeKind::Processor { .. } => &[],
         };
         for topic in topics.iter().filter(|topic| !topic.internal) {
-            external
-                .entry(topic.name.clone())
-                .or_insert_with(|| node.name.clone());
+            external.entry(topic.name.clone()).or_insert_with(|| node.name.clone());
         }
     }
     external
@@ -103,17 +91,13 @@ fn partitions_of(
     names: &[&str],
 ) -> Result<BTreeMap<String, u32>, BrokerError> {
     let described = admin.describe_topics(names)?.into_iter().flatten();
-    Ok(described
-        .map(|topic| (topic.name, topic.partitions))
-        .collect())
+    Ok(described.map(|topic| (topic.name, topic.partitions)).collect())
 }
 
 fn new_topic(topic: InternalTopic, partitions: u32, config: &Config) -> NewTopic {
     let mut new = NewTopic::new(topic.name, partitions);
     new.replication_factor = config.replication_factor();
-    let common = config
-        .topic_configs()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let common = config.topic_configs().map(|(name, value)| (name.to_owned(), value.to_owned()));
     // What the library sets gives way to the settings of the application, as in Kafka Streams.
     new.configs = topic.configs.into_iter().chain(common).collect();
     new
@@ -129,10 +113,7 @@ fn ensure(admin: &mut dyn Admin, topic: NewTopic) -> Result<(), Error> {
             let problem = format!(
                 "the internal topic '{name}' has {partitions} partitions, but its tasks need {wanted}: the partitions of an input topic have changed since it was created; reset the application, or give it a new application.id"
             );
-            Err(TopologyError {
-                problems: vec![problem],
-            }
-            .into())
+            Err(TopologyError { problems: vec![problem] }.into())
         }
     }
 }
@@ -152,10 +133,5 @@ pub(super) fn written_topics(
     application_id: &str,
 ) -> BTreeSet<String> {
     let sub = &topology.inner.sub_topologies[sub_topology as usize];
-    topology
-        .inner
-        .topics_of(sub, application_id)
-        .sinks
-        .into_iter()
-        .collect()
+    topology.inner.topics_of(sub, application_id).sinks.into_iter().collect()
 }

@@ -23,13 +23,7 @@ pub(super) struct ThreadMetrics(Arc<[AtomicU64; 5]>);
 
 impl ThreadMetrics {
     pub(super) fn add(&self, counted: Metrics) {
-        let Metrics {
-            processed,
-            dropped,
-            restored,
-            commits,
-            lag,
-        } = counted;
+        let Metrics { processed, dropped, restored, commits, lag } = counted;
         for (cell, by) in self.0.iter().zip([processed, dropped, restored, commits]) {
             if by > 0 {
                 cell.fetch_add(by, Ordering::Relaxed);
@@ -43,13 +37,7 @@ impl ThreadMetrics {
     pub(super) fn read(&self) -> Metrics {
         let [processed, dropped, restored, commits, lag] =
             std::array::from_fn(|cell| self.0[cell].load(Ordering::Relaxed));
-        Metrics {
-            processed,
-            dropped,
-            restored,
-            commits,
-            lag,
-        }
+        Metrics { processed, dropped, restored, commits, lag }
     }
 }
 

@@ -44,9 +44,7 @@ impl PartitionQueue {
 
     /// Starts at what the group has committed, or at `beginning`.
     pub(super) fn start(&mut self, committed: Option<OffsetAndMetadata>, beginning: i64) {
-        let offset = committed
-            .as_ref()
-            .map_or(beginning, |committed| committed.offset);
+        let offset = committed.as_ref().map_or(beginning, |committed| committed.offset);
         (self.fetched, self.consumed, self.committed) = (offset, offset, offset);
         self.partition_time =
             committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
@@ -105,6 +103,10 @@ impl PartitionQueue {
             self.consumed = self.consumed.max(done.next_offset());
         }
         self.head = self.batches.front().and_then(RecordBatch::first);
+        if self.batches.is_empty() {
+            // Control records and aborted ones behind the last batch are passed over with it.
+            self.consumed = self.consumed.max(self.fetched);
+        }
     }
 
     /// What to commit, if it has moved since the last commit.
@@ -125,5 +127,25 @@ impl PartitionQueue {
 
     pub(super) fn consumed(&self) -> i64 {
         self.consumed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millstream_broker::RecordBuffer;
+
+    use super::*;
+
+    #[test]
+    fn what_is_skipped_behind_the_last_record_is_consumed_with_it() {
+        let mut records = RecordBuffer::new();
+        records.push(0, None, Some(b"a"), &millstream_broker::Headers::new());
+        let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), false);
+        queue.start(None, 0);
+        queue.push(RecordBatch::new(records.as_bytes().into(), 0..records.as_bytes().len(), 0, 1));
+        queue.push(RecordBatch::empty(5));
+        queue.advance(0, None);
+        assert!(queue.is_empty());
+        assert_eq!(queue.to_commit().map(|commit| commit.offset), Some(5));
     }
 }

@@ -116,12 +116,7 @@ impl RecordCollector {
         let records = std::mem::take(&mut buffers.records);
         for record in records.iter() {
             let mut single = RecordBuffer::new();
-            single.push(
-                record.timestamp,
-                record.key,
-                record.value,
-                &record.headers(),
-            );
+            single.push(record.timestamp, record.key, record.value, &record.headers());
             match self.producer.send(&buffers.partition, &mut single) {
                 Ok(()) => {}
                 Err(error @ BrokerError::RecordTooLarge { .. }) => {
@@ -152,16 +147,10 @@ impl RecordCollector {
     /// Drops what is buffered and aborts the open transaction.
     pub(crate) fn abort(&mut self) -> Result<(), BrokerError> {
         for (topic, partition) in self.filled.drain(..) {
-            self.topics[topic.0 as usize].partitions[partition as usize]
-                .records
-                .clear();
+            self.topics[topic.0 as usize].partitions[partition as usize].records.clear();
         }
         self.wants_send = false;
-        if std::mem::take(&mut self.in_transaction) {
-            self.producer.abort()
-        } else {
-            Ok(())
-        }
+        if std::mem::take(&mut self.in_transaction) { self.producer.abort() } else { Ok(()) }
     }
 }
 
@@ -178,11 +167,7 @@ impl Output for RecordCollector {
             records: RecordBuffer::new(),
         });
         let partitions = partitions.collect();
-        self.topics.push(TopicBuffers {
-            name: shared,
-            partitions,
-            keyless: 0,
-        });
+        self.topics.push(TopicBuffers { name: shared, partitions, keyless: 0 });
         self.by_name.insert(name.to_owned(), handle);
         Ok(handle)
     }
@@ -216,8 +201,6 @@ impl Output for RecordCollector {
 impl std::fmt::Debug for RecordCollector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let topics: Vec<_> = self.topics.iter().map(|topic| &topic.name).collect();
-        f.debug_struct("RecordCollector")
-            .field("topics", &topics)
-            .finish_non_exhaustive()
+        f.debug_struct("RecordCollector").field("topics", &topics).finish_non_exhaustive()
     }
 }

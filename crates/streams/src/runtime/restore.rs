@@ -69,9 +69,7 @@ impl Restoration {
                 end: log.end,
             });
         }
-        Ok(Self {
-            changelogs: restores,
-        })
+        Ok(Self { changelogs: restores })
     }
 
     /// Reads on in every changelog; gives the number of records restored, and whether all is done.
@@ -97,12 +95,7 @@ impl Restoration {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let TaskState {
-                stores,
-                overlay,
-                id,
-                ..
-            } = &mut *state;
+            let TaskState { stores, overlay, id, .. } = &mut *state;
             for record in batch.iter() {
                 stores[changelog.store].restore(overlay, &record);
                 restored += 1;
@@ -117,9 +110,6 @@ impl Restoration {
                 total: (changelog.end - changelog.start).max(0) as u64,
             });
         }
-        Ok((
-            restored,
-            self.changelogs.iter().all(|c| c.position >= c.end),
-        ))
+        Ok((restored, self.changelogs.iter().all(|c| c.position >= c.end)))
     }
 }

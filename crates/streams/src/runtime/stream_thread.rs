@@ -70,9 +70,7 @@ pub struct ThreadOptions {
 
 impl fmt::Debug for ThreadOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadOptions")
-            .field("index", &self.index)
-            .finish_non_exhaustive()
+        f.debug_struct("ThreadOptions").field("index", &self.index).finish_non_exhaustive()
     }
 }
 
@@ -227,13 +225,10 @@ impl StreamThread {
             busy |= processed > 0 || punctuated;
         }
         if self.is_commit_due(processed, blocked) {
-            self.commit()?;
+            // What a commit makes visible may be this thread's own input.
+            busy |= self.commit()?;
         }
-        if busy && !blocked {
-            Ok(Step::Busy)
-        } else {
-            Ok(Step::Idle(self.idle_time(now)))
-        }
+        if busy { Ok(Step::Busy) } else { Ok(Step::Idle(self.idle_time(now))) }
     }
 
     /// Gives each task its turn, or one task its record; says whether a full topic held one up.
@@ -289,9 +284,7 @@ impl StreamThread {
         }
         for task in self.tasks.values() {
             if let Some(due) = task.state.punctuations.next_wall_clock() {
-                idle = idle.min(Duration::from_millis(
-                    due.saturating_sub(wall_ms).max(0) as u64
-                ));
+                idle = idle.min(Duration::from_millis(due.saturating_sub(wall_ms).max(0) as u64));
             }
             if !task.is_running() {
                 idle = idle.min(Duration::from_millis(5));
@@ -334,10 +327,7 @@ impl StreamThread {
                     self.membership.release(&tasks)?;
                 }
                 MembershipChange::Lost(tasks) => {
-                    tracing::warn!(
-                        "{}: lost its tasks to other members of the group",
-                        self.name
-                    );
+                    tracing::warn!("{}: lost its tasks to other members of the group", self.name);
                     self.identity = Some(event.identity);
                     for id in &tasks {
                         if let Some(mut task) = self.tasks.remove(id) {
@@ -382,10 +372,7 @@ impl StreamThread {
             restored += records;
             busy |= records > 0 || task.is_running();
         }
-        self.metrics.add(Metrics {
-            restored,
-            ..Metrics::default()
-        });
+        self.metrics.add(Metrics { restored, ..Metrics::default() });
         Ok(busy)
     }
 
@@ -398,10 +385,7 @@ impl StreamThread {
         if !cause.is_fenced() && !cause.is_retriable() {
             return Err(error);
         }
-        tracing::warn!(
-            "{}: its tasks begin again from the last commit: {cause}",
-            self.name
-        );
+        tracing::warn!("{}: its tasks begin again from the last commit: {cause}", self.name);
         self.restart_tasks()
     }
 
@@ -436,7 +420,7 @@ impl StreamThread {
             tracing::debug!("{}: abort: {error}", self.name);
         }
         self.membership.leave()?;
-        committed
+        committed.map(|_| ())
     }
 
     /// Gives everything up without committing, and leaves the group: for a thread whose
@@ -457,30 +441,18 @@ impl StreamThread {
 fn open_collector(options: &ThreadOptions, name: &str) -> Result<RecordCollector, BrokerError> {
     let config = &options.config;
     let exactly_once = config.processing_guarantee() == Guarantee::ExactlyOnce;
-    let id = format!(
-        "{}-{}-{}",
-        config.application_id(),
-        options.process_id,
-        options.index + 1
-    );
+    let id = format!("{}-{}-{}", config.application_id(), options.process_id, options.index + 1);
     let producer = options.broker.producer(ProducerOptions {
         client_id: format!("{name}-producer"),
         transactional_id: exactly_once.then_some(id),
         transaction_timeout: config.transaction_timeout(),
     })?;
-    Ok(RecordCollector::new(
-        producer,
-        exactly_once,
-        config.production_exception_handler(),
-    ))
+    Ok(RecordCollector::new(producer, exactly_once, config.production_exception_handler()))
 }
 
 impl fmt::Debug for StreamThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tasks: Vec<_> = self.tasks.keys().collect();
-        f.debug_struct("StreamThread")
-            .field("name", &self.name)
-            .field("tasks", &tasks)
-            .finish()
+        f.debug_struct("StreamThread").field("name", &self.name).field("tasks", &tasks).finish()
     }
 }

@@ -64,14 +64,7 @@ impl Task {
         consumer: &mut dyn Consumer,
         kept: Option<Overlay>,
     ) -> Result<Self, Error> {
-        let TaskSetup {
-            topology,
-            config,
-            plan,
-            backend,
-            cache,
-            wall_clock,
-        } = *setup;
+        let TaskSetup { topology, config, plan, backend, cache, wall_clock } = *setup;
         let parts = &topology.inner;
         let application_id = config.application_id();
         let sub = &parts.sub_topologies[id.sub_topology as usize];
@@ -87,11 +80,8 @@ impl Task {
         let overlay = match kept {
             Some(overlay) => overlay,
             None => {
-                let names: Vec<&str> = sub
-                    .stores
-                    .iter()
-                    .map(|store| parts.stores[*store].name.as_str())
-                    .collect();
+                let names: Vec<&str> =
+                    sub.stores.iter().map(|store| parts.stores[*store].name.as_str()).collect();
                 let database = backend.open(&id.to_string(), &names)?;
                 Overlay::new(database, names.len())
             }
@@ -107,10 +97,7 @@ impl Task {
                     let topic = changelog_topic(application_id, &spec.name);
                     changelogs.push((number, TopicPartition::new(topic.as_str(), id.partition)));
                     let topic = collector.topic(&topic)?;
-                    Some(ChangelogTarget {
-                        topic,
-                        partition: id.partition,
-                    })
+                    Some(ChangelogTarget { topic, partition: id.partition })
                 }
             };
             let options = StoreOptions {
@@ -131,23 +118,12 @@ impl Task {
         for node in &sub.nodes {
             let spec = &parts.nodes[*node];
             let mut sink = TopicHandle(0);
-            if let NodeKind::Sink {
-                topic: SinkTopic::Topic(topic),
-                ..
-            } = &spec.kind
-            {
+            if let NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } = &spec.kind {
                 sink = collector.topic(&topic.full_name(application_id))?;
             }
-            let numbers: Vec<usize> = spec
-                .stores
-                .iter()
-                .filter_map(|store| store_numbers[*store])
-                .collect();
-            let mut node_setup = NodeSetup {
-                stores: &numbers,
-                sink,
-                sends_old: spec.sends_old,
-            };
+            let numbers: Vec<usize> =
+                spec.stores.iter().filter_map(|store| store_numbers[*store]).collect();
+            let mut node_setup = NodeSetup { stores: &numbers, sink, sends_old: spec.sends_old };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {
                     let source: Arc<dyn SourceNode> = factory().into();
@@ -165,9 +141,7 @@ impl Task {
                     factory(&mut node_setup)
                 }
             };
-            let children = parts.children[*node]
-                .iter()
-                .map(|child| node_numbers[*child]);
+            let children = parts.children[*node].iter().map(|child| node_numbers[*child]);
             nodes.push(NodeEntry {
                 node: made,
                 name: spec.name.as_str().into(),
@@ -181,10 +155,7 @@ impl Task {
             store_numbers: store_numbers.into(),
             overlay,
             origin: Origin::default(),
-            sources: queues
-                .iter()
-                .map(|queue: &PartitionQueue| queue.partition.clone())
-                .collect(),
+            sources: queues.iter().map(|queue: &PartitionQueue| queue.partition.clone()).collect(),
             stream_time: -1,
             wall_clock,
             policies: ErrorPolicies {
@@ -204,9 +175,7 @@ impl Task {
             state,
             stores: sub.stores.clone(),
             changelogs,
-            writes: written_topics(topology, id.sub_topology, application_id)
-                .into_iter()
-                .collect(),
+            writes: written_topics(topology, id.sub_topology, application_id).into_iter().collect(),
             phase,
         })
     }
@@ -319,9 +288,7 @@ impl Task {
             };
             // A record without a readable timestamp comes first, to be judged.
             let source = &self.sources[number].1;
-            let timestamp = source
-                .timestamp(&head, queue.partition_time)
-                .unwrap_or(i64::MIN);
+            let timestamp = source.timestamp(&head, queue.partition_time).unwrap_or(i64::MIN);
             if next.is_none_or(|(_, smallest)| timestamp < smallest) {
                 next = Some((number, timestamp));
             }
@@ -363,14 +330,9 @@ impl Task {
     #[cold]
     fn panicked(&self, payload: &(dyn std::any::Any + Send)) -> Error {
         let source = self.state.origin.source as usize;
-        let node = self
-            .sources
-            .get(source)
-            .map_or(0, |(node, _)| *node as usize);
+        let node = self.sources.get(source).map_or(0, |(node, _)| *node as usize);
         let below: Arc<str> = format!("below {}", self.nodes[node].name).into();
-        *self
-            .state
-            .failure(Stage::Process, &below, Panic::from_payload(payload).into())
+        *self.state.failure(Stage::Process, &below, Panic::from_payload(payload).into())
     }
 
     /// Processes records of one queue: one when there are several to choose from, else as many as
@@ -447,9 +409,7 @@ impl Task {
 
     /// Offsets to commit.
     pub(super) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, OffsetAndMetadata)> {
-        self.queues
-            .iter()
-            .filter_map(|queue| Some((queue.partition.clone(), queue.to_commit()?)))
+        self.queues.iter().filter_map(|queue| Some((queue.partition.clone(), queue.to_commit()?)))
     }
 
     /// After the broker's commit: writes the overlay to the database, with the changelog offsets it
@@ -463,9 +423,7 @@ impl Task {
             }
         }
         self.state.overlay.commit()?;
-        self.queues
-            .iter_mut()
-            .for_each(PartitionQueue::mark_committed);
+        self.queues.iter_mut().for_each(PartitionQueue::mark_committed);
         Ok(())
     }
 
@@ -478,9 +436,7 @@ impl Task {
     /// Records that are there and not processed.
     pub(super) fn lag(&self, consumer: &mut dyn Consumer) -> u64 {
         let lags = self.queues.iter().map(|queue| {
-            let end = consumer
-                .offsets(&queue.partition)
-                .map_or(0, |log| log.last_stable);
+            let end = consumer.offsets(&queue.partition).map_or(0, |log| log.last_stable);
             u64::try_from(end - queue.consumed()).unwrap_or(0)
         });
         lags.sum()

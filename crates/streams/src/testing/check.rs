@@ -64,15 +64,9 @@ pub fn check_with<K: Wire + Shown, V: Wire + Shown>(
     let mut driver = TopologyTestDriver::new(&topology).unwrap_or_else(|error| panic!("{error}"));
     for row in input.split_whitespace() {
         let (entry, timestamp) = row.split_once('@').unwrap_or((row, "0"));
-        let (key, value) = entry
-            .split_once(':')
-            .unwrap_or_else(|| panic!("'{row}' has no ':'"));
-        let timestamp = timestamp
-            .parse()
-            .unwrap_or_else(|_| panic!("'{row}': bad timestamp"));
-        let sent = driver
-            .input::<String, String>("in")
-            .send_at(key, value, timestamp);
+        let (key, value) = entry.split_once(':').unwrap_or_else(|| panic!("'{row}' has no ':'"));
+        let timestamp = timestamp.parse().unwrap_or_else(|_| panic!("'{row}': bad timestamp"));
+        let sent = driver.input::<String, String>("in").send_at(key, value, timestamp);
         sent.unwrap_or_else(|error| panic!("{row}: {error}"));
     }
     let records = driver.output::<K, V>("out").read_records();
@@ -82,11 +76,7 @@ pub fn check_with<K: Wire + Shown, V: Wire + Shown>(
         .into_iter()
         .map(|consumed| {
             let record = consumed.record;
-            let time = if with_time {
-                format!("@{}", record.timestamp)
-            } else {
-                String::new()
-            };
+            let time = if with_time { format!("@{}", record.timestamp) } else { String::new() };
             format!("{}:{}{time}", record.key.shown(), record.value.shown())
         })
         .collect();

@@ -33,12 +33,7 @@ pub struct DriverOptions {
 impl Default for DriverOptions {
     fn default() -> Self {
         let config = Config::new("test").with_processing_guarantee(Guarantee::AtLeastOnce);
-        Self {
-            config,
-            partitions: 1,
-            commit_every: 1,
-            start_ms: 0,
-        }
+        Self { config, partitions: 1, commit_every: 1, start_ms: 0 }
     }
 }
 
@@ -84,16 +79,9 @@ impl TopologyTestDriver {
 
     /// Runs `topology` as `options` say.
     pub fn with_options(topology: &Topology, options: DriverOptions) -> Result<Self, Error> {
-        let DriverOptions {
-            config,
-            partitions,
-            commit_every,
-            start_ms,
-        } = options;
+        let DriverOptions { config, partitions, commit_every, start_ms } = options;
         let clock = ManualClock::at(start_ms);
-        let broker = EmbeddedBroker::builder()
-            .clock(Arc::new(clock.clone()))
-            .open()?;
+        let broker = EmbeddedBroker::builder().clock(Arc::new(clock.clone())).open()?;
         let plan = prepare_topics(topology, &config, &mut *broker.admin()?, Some(partitions))?;
         let thread = ThreadOptions {
             topology: topology.clone(),
@@ -159,11 +147,7 @@ impl TopologyTestDriver {
         let Answer::Found(values) = found else {
             return Ok(None);
         };
-        Ok(values
-            .into_iter()
-            .flatten()
-            .next()
-            .map(|value: Timestamped<V>| value.value))
+        Ok(values.into_iter().flatten().next().map(|value: Timestamped<V>| value.value))
     }
 
     /// All entries of a store with their timestamps, in byte order of their keys.
@@ -180,10 +164,7 @@ impl TopologyTestDriver {
         };
         let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(entries
-            .into_iter()
-            .map(|(_, key, value)| (key, value))
-            .collect())
+        Ok(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
     }
 
     /// Records dropped so far (Kafka's `dropped-records-total`).
@@ -225,8 +206,6 @@ impl TopologyTestDriver {
 
 impl fmt::Debug for TopologyTestDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopologyTestDriver")
-            .field("thread", &self.thread)
-            .finish_non_exhaustive()
+        f.debug_struct("TopologyTestDriver").field("thread", &self.thread).finish_non_exhaustive()
     }
 }

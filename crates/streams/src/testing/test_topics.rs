@@ -55,9 +55,7 @@ impl<'a, K: Data, V: Data> TestInputTopic<'a, K, V> {
 
 impl<K, V> fmt::Debug for TestInputTopic<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TestInputTopic")
-            .field(&self.topic.name)
-            .finish()
+        f.debug_tuple("TestInputTopic").field(&self.topic.name).finish()
     }
 }
 
@@ -76,9 +74,7 @@ impl<'a, K: Data, V: Data> TestOutputTopic<'a, K, V> {
     #[doc(alias = "readKeyValuesToList")]
     pub fn read_all(&mut self) -> Result<Vec<(K, V)>, Error> {
         let records = self.read_records()?.into_iter();
-        Ok(records
-            .map(|consumed| (consumed.record.key, consumed.record.value))
-            .collect())
+        Ok(records.map(|consumed| (consumed.record.key, consumed.record.value)).collect())
     }
 
     /// Records written since the last read, those of a partition in order.
@@ -89,11 +85,7 @@ impl<'a, K: Data, V: Data> TestOutputTopic<'a, K, V> {
         let mut records = Vec::new();
         while !consumer.is_at_end()? {
             for consumed in consumer.poll()? {
-                let ConsumedRecord {
-                    record,
-                    partition,
-                    offset,
-                } = consumed;
+                let ConsumedRecord { record, partition, offset } = consumed;
                 let unreadable = |cause: CodecError| {
                     let name = &topic.name;
                     Error::Unavailable(format!("{name}-{partition}@{offset}: {cause}"))
@@ -106,11 +98,7 @@ impl<'a, K: Data, V: Data> TestOutputTopic<'a, K, V> {
                     timestamp: record.timestamp,
                     headers: record.headers,
                 };
-                records.push(ConsumedRecord {
-                    record,
-                    partition,
-                    offset,
-                });
+                records.push(ConsumedRecord { record, partition, offset });
             }
         }
         Ok(records)
@@ -119,8 +107,6 @@ impl<'a, K: Data, V: Data> TestOutputTopic<'a, K, V> {
 
 impl<K, V> fmt::Debug for TestOutputTopic<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TestOutputTopic")
-            .field(&self.topic.name)
-            .finish()
+        f.debug_tuple("TestOutputTopic").field(&self.topic.name).finish()
     }
 }

@@ -12,11 +12,7 @@ impl Graph {
     /// Checks the graph and divides it. All problems are reported together.
     pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
         let mut problems = self.problems.clone();
-        if !self
-            .nodes
-            .iter()
-            .any(|node| matches!(node.kind, NodeKind::Source { .. }))
-        {
+        if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
             problems.push(
                 "it reads no topic: begin with `builder.stream(..)` or `builder.table(..)`"
                     .to_owned(),
@@ -35,10 +31,7 @@ impl Graph {
             return Err(TopologyError { problems });
         }
         let copartitioned = self.keyed.iter().map(|node| {
-            (
-                self.nodes[*node].name.clone(),
-                self.sources_above(*node).into_iter().collect(),
-            )
+            (self.nodes[*node].name.clone(), self.sources_above(*node).into_iter().collect())
         });
         Ok(Topology {
             inner: Arc::new(TopologyParts {
@@ -121,11 +114,7 @@ impl Graph {
             }
         }
         for node in &self.nodes {
-            let NodeKind::Sink {
-                topic: SinkTopic::Topic(topic),
-                ..
-            } = &node.kind
-            else {
+            let NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } = &node.kind else {
                 continue;
             };
             if let Err(reason) = check_topic_name(&topic.name) {
@@ -204,11 +193,7 @@ impl Graph {
             let id = *ids.entry(root(&group, number)).or_insert_with(|| {
                 let id = sub_topologies.len();
                 let (nodes, stores) = (Vec::new(), Vec::new());
-                sub_topologies.push(SubTopology {
-                    id: id as u32,
-                    nodes,
-                    stores,
-                });
+                sub_topologies.push(SubTopology { id: id as u32, nodes, stores });
                 id
             });
             let sub_topology = &mut sub_topologies[id];
@@ -236,10 +221,7 @@ impl TopologyParts {
                         repartition_topics.extend(self.repartition(topic, application_id));
                     }
                 }
-                NodeKind::Sink {
-                    topic: SinkTopic::Topic(topic),
-                    ..
-                } => {
+                NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => {
                     sinks.insert(topic.full_name(application_id));
                 }
                 NodeKind::Sink { .. } | NodeKind::Processor { .. } => {}
@@ -250,11 +232,7 @@ impl TopologyParts {
             let mut configs = created_with([("cleanup.policy", "compact")]);
             configs.extend(store.changelog.clone()?);
             let name = changelog_topic(application_id, &store.name);
-            Some(InternalTopic {
-                name,
-                configs,
-                partitions: None,
-            })
+            Some(InternalTopic { name, configs, partitions: None })
         });
         SubTopologyTopics {
             id: sub.id,
@@ -266,10 +244,8 @@ impl TopologyParts {
     }
 
     fn repartition(&self, topic: &TopicRef, application_id: &str) -> Option<InternalTopic> {
-        let spec = self
-            .repartitions
-            .iter()
-            .find(|spec| topic.internal && spec.topic == topic.name)?;
+        let spec =
+            self.repartitions.iter().find(|spec| topic.internal && spec.topic == topic.name)?;
         Some(InternalTopic {
             name: topic.full_name(application_id),
             configs: created_with([
@@ -286,8 +262,7 @@ impl TopologyParts {
 fn created_with<const N: usize>(configs: [(&str, &str); N]) -> BTreeMap<String, String> {
     let common = [("message.timestamp.type", "CreateTime")];
     let all = configs.into_iter().chain(common);
-    all.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// What Kafka's `Topic.validate` checks.

@@ -35,16 +35,8 @@ fn draw(topology: &TopologyParts) -> Drawing {
             }
             NodeKind::Processor { .. } => {}
         }
-        edges.extend(
-            node.stores
-                .iter()
-                .map(|store| (this.clone(), format!("s{store}"))),
-        );
-        edges.extend(
-            topology.children[number]
-                .iter()
-                .map(|c| (this.clone(), format!("n{c}"))),
-        );
+        edges.extend(node.stores.iter().map(|store| (this.clone(), format!("s{store}"))));
+        edges.extend(topology.children[number].iter().map(|c| (this.clone(), format!("n{c}"))));
     }
     Drawing { topics, edges }
 }
@@ -61,11 +53,7 @@ pub(super) fn mermaid(topology: &TopologyParts) -> String {
         let _ = writeln!(out, "  {}[/\"{topic}\"/]", topic_id(&topic));
     }
     for sub in &topology.sub_topologies {
-        let _ = writeln!(
-            out,
-            "  subgraph sub_topology_{0} [Sub-topology {0}]",
-            sub.id
-        );
+        let _ = writeln!(out, "  subgraph sub_topology_{0} [Sub-topology {0}]", sub.id);
         for node in &sub.nodes {
             let _ = writeln!(out, "    n{node}[\"{}\"]", topology.nodes[*node].name);
         }
@@ -85,18 +73,10 @@ pub(super) fn graphviz(topology: &TopologyParts) -> String {
     let Drawing { topics, edges } = draw(topology);
     let mut out = String::from("digraph topology {\n  rankdir=TB;\n");
     for topic in topics {
-        let _ = writeln!(
-            out,
-            "  {} [shape=parallelogram, label=\"{topic}\"];",
-            topic_id(&topic)
-        );
+        let _ = writeln!(out, "  {} [shape=parallelogram, label=\"{topic}\"];", topic_id(&topic));
     }
     for sub in &topology.sub_topologies {
-        let _ = writeln!(
-            out,
-            "  subgraph cluster_{0} {{\n    label=\"Sub-topology {0}\";",
-            sub.id
-        );
+        let _ = writeln!(out, "  subgraph cluster_{0} {{\n    label=\"Sub-topology {0}\";", sub.id);
         for node in &sub.nodes {
             let name = &topology.nodes[*node].name;
             let _ = writeln!(out, "    n{node} [shape=box, label=\"{name}\"];");
@@ -108,11 +88,7 @@ pub(super) fn graphviz(topology: &TopologyParts) -> String {
         out.push_str("  }\n");
     }
     for (from, to) in edges {
-        let style = if to.starts_with('s') {
-            " [dir=both]"
-        } else {
-            ""
-        };
+        let style = if to.starts_with('s') { " [dir=both]" } else { "" };
         let _ = writeln!(out, "  {from} -> {to}{style};");
     }
     out.push_str("}\n");

@@ -15,17 +15,11 @@ pub(crate) struct TopicRef {
 
 impl TopicRef {
     pub(crate) fn external(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            internal: false,
-        }
+        Self { name: name.into(), internal: false }
     }
 
     pub(crate) fn internal(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            internal: true,
-        }
+        Self { name: name.into(), internal: true }
     }
 }
 
@@ -55,17 +49,9 @@ pub(crate) enum SinkTopic {
 
 #[derive(Clone)]
 pub(crate) enum NodeKind {
-    Source {
-        topics: Vec<TopicRef>,
-        factory: SourceFactory,
-    },
-    Processor {
-        factory: NodeFactory,
-    },
-    Sink {
-        topic: SinkTopic,
-        factory: NodeFactory,
-    },
+    Source { topics: Vec<TopicRef>, factory: SourceFactory },
+    Processor { factory: NodeFactory },
+    Sink { topic: SinkTopic, factory: NodeFactory },
 }
 
 #[derive(Clone)]
@@ -150,13 +136,7 @@ impl Graph {
         parents: Vec<usize>,
         factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> usize {
-        self.add(
-            name,
-            parents,
-            NodeKind::Processor {
-                factory: Arc::new(factory),
-            },
-        )
+        self.add(name, parents, NodeKind::Processor { factory: Arc::new(factory) })
     }
 
     pub(crate) fn add_store(&mut self, store: StoreSpec) -> usize {
@@ -195,19 +175,12 @@ impl Graph {
     }
 
     fn rename_topic(&mut self, from: &str, to: &str) {
-        for spec in self
-            .repartitions
-            .iter_mut()
-            .filter(|spec| spec.topic == from)
-        {
+        for spec in self.repartitions.iter_mut().filter(|spec| spec.topic == from) {
             to.clone_into(&mut spec.topic);
         }
         let topics = self.nodes.iter_mut().flat_map(|node| match &mut node.kind {
             NodeKind::Source { topics, .. } => topics.as_mut_slice(),
-            NodeKind::Sink {
-                topic: SinkTopic::Topic(topic),
-                ..
-            } => std::slice::from_mut(topic),
+            NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => std::slice::from_mut(topic),
             NodeKind::Sink { .. } | NodeKind::Processor { .. } => &mut [],
         });
         for topic in topics.filter(|topic| topic.internal && topic.name == from) {
@@ -234,21 +207,11 @@ impl Graph {
         let source = self.new_name("KSTREAM-SOURCE-");
         let topic = repartition_topic(base);
         if is_generated(base) {
-            RepartitionNames {
-                topic,
-                sink,
-                filter,
-                source,
-            }
+            RepartitionNames { topic, sink, filter, source }
         } else {
             let named = |suffix| format!("{topic}-{suffix}");
             let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
-            RepartitionNames {
-                topic,
-                sink,
-                filter,
-                source,
-            }
+            RepartitionNames { topic, sink, filter, source }
         }
     }
 }

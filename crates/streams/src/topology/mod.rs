@@ -80,9 +80,7 @@ impl Topology {
     /// Topics of each sub-topology, as they are called for the application `application_id`.
     pub fn topics(&self, application_id: &str) -> Vec<SubTopologyTopics> {
         let sub_topologies = self.inner.sub_topologies.iter();
-        sub_topologies
-            .map(|sub| self.inner.topics_of(sub, application_id))
-            .collect()
+        sub_topologies.map(|sub| self.inner.topics_of(sub, application_id)).collect()
     }
 
     /// The topology as Kafka Streams' `TopologyDescription` prints it.

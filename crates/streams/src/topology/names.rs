@@ -21,11 +21,7 @@ pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
 impl TopicRef {
     /// The topic's full name.
     pub(crate) fn full_name(&self, application_id: &str) -> String {
-        if self.internal {
-            format!("{application_id}-{}", self.name)
-        } else {
-            self.name.clone()
-        }
+        if self.internal { format!("{application_id}-{}", self.name) } else { self.name.clone() }
     }
 }
 

@@ -72,28 +72,19 @@ impl PartitionCounts {
     fn check_copartitioning(&self, topology: &TopologyParts) -> Result<(), TopologyError> {
         let mut problems = Vec::new();
         for (node, sources) in &topology.copartitioned {
-            let topics = sources
-                .iter()
-                .flat_map(|source| topics_of(topology, *source));
-            let counts: Vec<_> = topics
-                .filter_map(|topic| Some((&topic.name, *self.0.get(topic)?)))
-                .collect();
+            let topics = sources.iter().flat_map(|source| topics_of(topology, *source));
+            let counts: Vec<_> =
+                topics.filter_map(|topic| Some((&topic.name, *self.0.get(topic)?))).collect();
             if counts.windows(2).any(|pair| pair[0].1 != pair[1].1) {
-                let list: Vec<_> = counts
-                    .iter()
-                    .map(|(topic, n)| format!("'{topic}' has {n}"))
-                    .collect();
+                let list: Vec<_> =
+                    counts.iter().map(|(topic, n)| format!("'{topic}' has {n}")).collect();
                 problems.push(format!(
                     "'{node}' keeps state by key, but its topics differ in their partitions ({}), so one key would be counted in several tasks: put `.repartition(..)` before it, or give the topics the same number of partitions",
                     list.join(", ")
                 ));
             }
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(TopologyError { problems })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(TopologyError { problems }) }
     }
 
     fn largest_source(&self, topology: &TopologyParts, sub: &SubTopology) -> Option<u32> {
@@ -116,10 +107,8 @@ impl PartitionCounts {
         let sub_topologies = topology.sub_topologies.iter();
         sub_topologies
             .flat_map(|sub| {
-                (0..self.tasks_of(topology, sub)).map(|partition| TaskId {
-                    sub_topology: sub.id,
-                    partition,
-                })
+                (0..self.tasks_of(topology, sub))
+                    .map(|partition| TaskId { sub_topology: sub.id, partition })
             })
             .collect()
     }

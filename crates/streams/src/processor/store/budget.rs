@@ -11,10 +11,7 @@ pub(crate) struct CacheBudget {
 
 impl CacheBudget {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            used: Arc::default(),
-        }
+        Self { limit, used: Arc::default() }
     }
 
     #[inline]
@@ -25,8 +22,7 @@ impl CacheBudget {
 
     pub(crate) fn shrink(&self, bytes: usize) {
         let used = self.used.load(Ordering::Relaxed);
-        self.used
-            .store(used.saturating_sub(bytes), Ordering::Relaxed);
+        self.used.store(used.saturating_sub(bytes), Ordering::Relaxed);
     }
 
     /// How many bytes too many are held.

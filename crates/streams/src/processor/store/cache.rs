@@ -34,21 +34,13 @@ pub(super) struct WriteBackCache<V> {
 
 impl<V> WriteBackCache<V> {
     pub(super) fn new(budget: CacheBudget) -> Self {
-        Self {
-            slots: Vec::new(),
-            table: HashTable::new(),
-            dirty: Vec::new(),
-            hand: 0,
-            budget,
-        }
+        Self { slots: Vec::new(), table: HashTable::new(), dirty: Vec::new(), hand: 0, budget }
     }
 
     #[inline]
     pub(super) fn find(&mut self, key: &[u8]) -> Option<u32> {
         let slots = &self.slots;
-        let number = *self
-            .table
-            .find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
+        let number = *self.table.find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
         self.slots[number as usize].referenced = true;
         Some(number)
     }
@@ -72,8 +64,7 @@ impl<V> WriteBackCache<V> {
             bytes,
         });
         let slots = &self.slots;
-        self.table
-            .insert_unique(hash(key), number, |slot| hash(&slots[*slot as usize].key));
+        self.table.insert_unique(hash(key), number, |slot| hash(&slots[*slot as usize].key));
         number
     }
 
@@ -97,9 +88,7 @@ impl<V> WriteBackCache<V> {
 
     /// The dirty slots, in the order in which they became dirty.
     pub(super) fn dirty(&self) -> impl Iterator<Item = &Slot<V>> {
-        self.dirty
-            .iter()
-            .map(|number| &self.slots[*number as usize])
+        self.dirty.iter().map(|number| &self.slots[*number as usize])
     }
 
     /// Takes the list of dirty slots; each is to be cleaned.
@@ -143,10 +132,7 @@ impl<V> WriteBackCache<V> {
         if last != number {
             self.repoint(last, Some(number));
             if self.slots[last as usize].dirty {
-                self.dirty
-                    .iter_mut()
-                    .filter(|slot| **slot == last)
-                    .for_each(|slot| *slot = number);
+                self.dirty.iter_mut().filter(|slot| **slot == last).for_each(|slot| *slot = number);
             }
         }
         let slot = self.slots.swap_remove(number as usize);
@@ -166,8 +152,7 @@ impl<V> WriteBackCache<V> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.budget
-            .shrink(self.slots.iter().map(|slot| slot.bytes as usize).sum());
+        self.budget.shrink(self.slots.iter().map(|slot| slot.bytes as usize).sum());
         self.slots.clear();
         self.table.clear();
         self.dirty.clear();

@@ -28,11 +28,7 @@ impl<K, V> StoreHandle<K, V> {
 
 impl<K, V> Clone for StoreHandle<K, V> {
     fn clone(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            number: self.number,
-            types: PhantomData,
-        }
+        Self { name: self.name.clone(), number: self.number, types: PhantomData }
     }
 }
 
@@ -71,8 +67,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
 
     /// Sets the value of `key` with a timestamp of its own.
     pub fn put_timestamped(&mut self, key: &K, value: Timestamped<V>) -> Result<(), Error> {
-        self.store
-            .put(self.overlay, self.output, key, Some(value), &self.origin)
+        self.store.put(self.overlay, self.output, key, Some(value), &self.origin)
     }
 
     /// Sets the value of `key` unless it has one; gives the one it has.
@@ -88,8 +83,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
     /// Deletes `key` and gives the value it had.
     pub fn delete(&mut self, key: &K) -> Result<Option<V>, Error> {
         let present = self.get(key)?;
-        self.store
-            .put(self.overlay, self.output, key, None, &self.origin)?;
+        self.store.put(self.overlay, self.output, key, None, &self.origin)?;
         Ok(present)
     }
 
@@ -121,8 +115,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
     pub fn all_timestamped(
         &self,
     ) -> Result<impl Iterator<Item = Result<(K, Timestamped<V>), Error>>, Error> {
-        self.store
-            .scan(self.overlay, KeyRange::all(), ScanOrder::Forward)
+        self.store.scan(self.overlay, KeyRange::all(), ScanOrder::Forward)
     }
 
     /// About how many entries there are.
@@ -146,10 +139,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
             Bound::Excluded(key) => self.store.encoded_key(key).map(Bound::Excluded),
             Bound::Unbounded => Ok(Bound::Unbounded),
         };
-        Ok(KeyRange {
-            start: encode(range.start_bound())?,
-            end: encode(range.end_bound())?,
-        })
+        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
     }
 }
 

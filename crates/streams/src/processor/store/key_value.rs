@@ -68,10 +68,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
 
     #[cold]
     fn format_error(&self, cause: CodecError) -> Error {
-        Error::StoreFormat {
-            store: self.options.name.to_string(),
-            cause: cause.into(),
-        }
+        Error::StoreFormat { store: self.options.name.to_string(), cause: cause.into() }
     }
 
     fn encode_key(&mut self, key: &K) -> Result<(), Error> {
@@ -89,10 +86,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             decode_timestamped(bytes, &*self.value_codec)
         } else {
             let value = self.value_codec.decode(bytes);
-            value.map(|value| Timestamped {
-                value,
-                timestamp: -1,
-            })
+            value.map(|value| Timestamped { value, timestamp: -1 })
         };
         decoded.map_err(|cause| self.format_error(cause))
     }
@@ -171,34 +165,21 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let value_codec = self.value_codec.clone();
         if let Some((cache, number)) = self.cached(overlay)? {
             let slot = cache.slot(number);
-            let old = if keep_old {
-                slot.value.clone()
-            } else {
-                slot.value.take()
-            };
+            let old = if keep_old { slot.value.clone() } else { slot.value.take() };
             let new = update(old).map_err(UpdateError::User)?;
             slot.value = present(&*value_codec, new).0;
             slot.origin = origin.clone();
             cache.mark_dirty(number);
-            return Ok(Updated::Cached {
-                evict: cache.is_over_budget(),
-            });
+            return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
         let (old, _) = self.load(overlay, &self.key_bytes)?;
-        let sent_old = if self.options.sends_old {
-            old.clone()
-        } else {
-            None
-        };
+        let sent_old = if self.options.sends_old { old.clone() } else { None };
         let (new, timestamp) = present(&*value_codec, update(old).map_err(UpdateError::User)?);
         let key_bytes = std::mem::take(&mut self.key_bytes);
         let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
         self.key_bytes = key_bytes;
         written?;
-        let change = Change {
-            new: new.map(|new| new.value),
-            old: sent_old.map(|old| old.value),
-        };
+        let change = Change { new: new.map(|new| new.value), old: sent_old.map(|old| old.value) };
         Ok(Updated::Written { change, timestamp })
     }
 
@@ -249,35 +230,39 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         slot.dirty = false;
         let origin = std::mem::take(&mut slot.origin);
         let new = slot.value.clone();
-        let key_bytes = slot.key.clone();
+        let key_bytes = std::mem::take(&mut slot.key);
+        let flushed = self.flush_value(overlay, output, &key_bytes, new, origin);
+        if let Some(cache) = &mut self.cache {
+            cache.slot(number).key = key_bytes;
+        }
+        flushed
+    }
+
+    fn flush_value(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        key_bytes: &[u8],
+        new: Option<Timestamped<V>>,
+        origin: Origin,
+    ) -> Result<Option<(Origin, Record<K, Change<V>>)>, Error> {
         let mut old = None;
         if self.options.owner.is_some() && (new.is_none() || self.options.sends_old) {
-            old = self.load(overlay, &key_bytes)?.0;
+            old = self.load(overlay, key_bytes)?.0;
             if new.is_none() && old.is_none() {
                 // Neither the store nor anybody downstream has ever heard of the key.
                 return Ok(None);
             }
         }
-        self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp)?;
+        self.write(overlay, output, key_bytes, new.as_ref(), origin.timestamp)?;
         if self.options.owner.is_none() {
             return Ok(None);
         }
-        let key = self
-            .key_codec
-            .decode(&key_bytes)
-            .map_err(|cause| self.format_error(cause))?;
+        let key = self.key_codec.decode(key_bytes).map_err(|cause| self.format_error(cause))?;
         let timestamp = new.as_ref().map_or(origin.timestamp, |new| new.timestamp);
         let old = old.filter(|_| self.options.sends_old);
-        let change = Change {
-            new: new.map(|new| new.value),
-            old: old.map(|old| old.value),
-        };
-        let record = Record {
-            key,
-            value: change,
-            timestamp,
-            headers: origin.headers.clone(),
-        };
+        let change = Change { new: new.map(|new| new.value), old: old.map(|old| old.value) };
+        let record = Record { key, value: change, timestamp, headers: origin.headers.clone() };
         Ok(Some((origin, record)))
     }
 
@@ -290,20 +275,12 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<Timestamped<V>>,
         origin: &Origin,
     ) -> Result<(), Error> {
-        let timestamp = value
-            .as_ref()
-            .map_or(origin.timestamp, |value| value.timestamp);
-        let value = Timestamped {
-            value: value.map(|value| value.value),
-            timestamp,
-        };
+        let timestamp = value.as_ref().map_or(origin.timestamp, |value| value.timestamp);
+        let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {
-                for number in self
-                    .cache
-                    .as_mut()
-                    .map(WriteBackCache::take_dirty)
-                    .unwrap_or_default()
+                for number in
+                    self.cache.as_mut().map(WriteBackCache::take_dirty).unwrap_or_default()
                 {
                     self.flush_slot(overlay, output, number)?;
                 }
@@ -340,10 +317,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let entries = overlay.scan_under(self.options.number, &range, order, cached);
         Ok(entries.map(|entry| {
             let (key, value) = entry?;
-            let key = self
-                .key_codec
-                .decode(&key)
-                .map_err(|cause| self.format_error(cause))?;
+            let key = self.key_codec.decode(&key).map_err(|cause| self.format_error(cause))?;
             Ok((key, self.decode_value(&value)?))
         }))
     }
@@ -351,9 +325,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     /// The key's bytes, for ranges.
     pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        self.key_codec
-            .encode(key, &mut bytes)
-            .map_err(|cause| self.format_error(cause))?;
+        self.key_codec.encode(key, &mut bytes).map_err(|cause| self.format_error(cause))?;
         Ok(bytes)
     }
 
@@ -369,10 +341,7 @@ fn present<V: 'static>(
 ) -> (Option<Timestamped<V>>, i64) {
     let Timestamped { value, timestamp } = new;
     let value = value.filter(|value| !codec.is_null(value));
-    (
-        value.map(|value| Timestamped { value, timestamp }),
-        timestamp,
-    )
+    (value.map(|value| Timestamped { value, timestamp }), timestamp)
 }
 
 impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
@@ -419,8 +388,7 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
         let value = record.value.map(|value| {
             self.value_bytes.clear();
             if self.options.timestamped {
-                self.value_bytes
-                    .extend_from_slice(&record.timestamp.to_be_bytes());
+                self.value_bytes.extend_from_slice(&record.timestamp.to_be_bytes());
             }
             self.value_bytes.extend_from_slice(value);
             &*self.value_bytes

@@ -8,19 +8,13 @@ use super::{Config, TOPIC_PREFIX};
 impl fmt::Debug for Config {
     /// Every setting by its key; what is secret by its name only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = SETTINGS
-            .iter()
-            .map(|setting| (setting.key.to_owned(), setting.text(self)));
+        let own = SETTINGS.iter().map(|setting| (setting.key.to_owned(), setting.text(self)));
         let of_topics = self
             .topic_configs()
             .map(|(name, value)| (format!("{TOPIC_PREFIX}{name}"), value.to_owned()));
         f.debug_map()
             .entries(own.chain(of_topics).map(|(key, value)| {
-                let value = if is_secret(&key) {
-                    "(secret)".to_owned()
-                } else {
-                    value
-                };
+                let value = if is_secret(&key) { "(secret)".to_owned() } else { value };
                 (key, value)
             }))
             .finish()
@@ -30,7 +24,5 @@ impl fmt::Debug for Config {
 /// Whether the value of `key` must not be shown.
 fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase();
-    ["password", "secret", "sasl.jaas"]
-        .iter()
-        .any(|word| key.contains(word))
+    ["password", "secret", "sasl.jaas"].iter().any(|word| key.contains(word))
 }

@@ -55,28 +55,16 @@ impl ConfigError {
             .filter(|(alike, _)| *alike >= ALIKE)
             .max_by(|(one, _), (other, _)| one.total_cmp(other))
             .map(|(_, known)| known);
-        Self::UnknownKey {
-            key: key.to_owned(),
-            nearest,
-        }
+        Self::UnknownKey { key: key.to_owned(), nearest }
     }
 
     /// `setting` refuses `value`.
     pub(super) fn refused(setting: &Setting, value: &str) -> Self {
         let (key, value, expected) = (setting.key, value.to_owned(), setting.expected);
         if setting.later.contains(&value.as_str()) {
-            Self::NotYet {
-                key,
-                value,
-                expected,
-            }
+            Self::NotYet { key, value, expected }
         } else {
-            Self::BadValue {
-                key,
-                value,
-                expected,
-                example: setting.example,
-            }
+            Self::BadValue { key, value, expected, example: setting.example }
         }
     }
 

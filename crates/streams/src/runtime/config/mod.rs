@@ -43,9 +43,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let config = pairs
             .into_iter()
-            .try_fold(Self::unnamed(), |config, (key, value)| {
-                config.set(key, value)
-            })?;
+            .try_fold(Self::unnamed(), |config, (key, value)| config.set(key, value))?;
         config.validate()?;
         Ok(config)
     }
@@ -58,10 +56,7 @@ impl Config {
         value: impl AsRef<str>,
     ) -> Result<Self, ConfigError> {
         let (key, value) = (key.as_ref(), value.as_ref().trim());
-        if let Some(name) = key
-            .strip_prefix(TOPIC_PREFIX)
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = key.strip_prefix(TOPIC_PREFIX).filter(|name| !name.is_empty()) {
             return Ok(self.with_topic_config(name, value));
         }
         let setting = SETTINGS
@@ -81,17 +76,13 @@ impl Config {
 
     /// What internal topics are created with, sorted by name.
     pub fn topic_configs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.topic_configs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.topic_configs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether every value is one that its key allows, and all of them make sense together. The
     /// application asks this before it starts.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        SETTINGS
-            .iter()
-            .try_for_each(|setting| setting.check(self))?;
+        SETTINGS.iter().try_for_each(|setting| setting.check(self))?;
         let commit = self.commit_interval();
         if commit.is_zero() {
             return Err(ConfigError::contradiction(

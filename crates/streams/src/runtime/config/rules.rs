@@ -43,11 +43,7 @@ pub(super) const PATH: Rule<Option<PathBuf>> = Rule {
     expected: "a directory, or nothing",
     later: &[],
     read: |text| Some(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
-    write: |path| {
-        path.as_ref()
-            .map(|path| path.display().to_string())
-            .unwrap_or_default()
-    },
+    write: |path| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
 };
 
 pub(super) const COUNT: Rule<usize> = Rule {
@@ -86,11 +82,7 @@ pub(super) const MILLIS_OR_NOTHING: Rule<Option<Duration>> = Rule {
     expected: "a whole number of milliseconds, or nothing",
     later: &[],
     read: |text| {
-        if text.is_empty() {
-            Some(None)
-        } else {
-            (MILLIS.read)(text).map(Some)
-        }
+        if text.is_empty() { Some(None) } else { (MILLIS.read)(text).map(Some) }
     },
     write: |time| time.as_ref().map(MILLIS.write).unwrap_or_default(),
 };
@@ -99,11 +91,7 @@ pub(super) const MILLIS_OR_OFF: Rule<Option<Duration>> = Rule {
     expected: "a whole number of milliseconds, or -1 for off",
     later: &[],
     read: |text| {
-        if text == "-1" {
-            Some(None)
-        } else {
-            (MILLIS.read)(text).map(Some)
-        }
+        if text == "-1" { Some(None) } else { (MILLIS.read)(text).map(Some) }
     },
     write: |time| time.as_ref().map_or_else(|| "-1".to_owned(), MILLIS.write),
 };
@@ -151,10 +139,8 @@ pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {
 
 const ERROR_WORDS: Rule<ErrorPolicy> = one_of!(ErrorPolicy: "fail" => Fail, "skip" => Skip);
 
-pub(super) const ERROR_POLICY: Rule<ErrorPolicy> = Rule {
-    read: |text| (ERROR_WORDS.read)(text).or_else(|| policy_of_java(text)),
-    ..ERROR_WORDS
-};
+pub(super) const ERROR_POLICY: Rule<ErrorPolicy> =
+    Rule { read: |text| (ERROR_WORDS.read)(text).or_else(|| policy_of_java(text)), ..ERROR_WORDS };
 
 /// The policy that one of Kafka's own exception handlers stands for, with or without its package.
 fn policy_of_java(class: &str) -> Option<ErrorPolicy> {

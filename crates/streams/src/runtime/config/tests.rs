@@ -11,11 +11,7 @@ fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
 
 /// The text of the setting `key`.
 fn text(config: &Config, key: &str) -> String {
-    SETTINGS
-        .iter()
-        .find(|setting| setting.key == key)
-        .expect(key)
-        .text(config)
+    SETTINGS.iter().find(|setting| setting.key == key).expect(key).text(config)
 }
 
 #[test]
@@ -39,26 +35,14 @@ fn values_are_read_and_shown_again() {
             "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler",
             "skip",
         ),
-        (
-            "processing.exception.handler",
-            "LogAndContinueProcessingExceptionHandler",
-            "skip",
-        ),
+        ("processing.exception.handler", "LogAndContinueProcessingExceptionHandler", "skip"),
         (
             "processing.exception.handler",
             "org.apache.kafka.streams.errors.LogAndFailProcessingExceptionHandler",
             "fail",
         ),
-        (
-            "production.exception.handler",
-            "DefaultProductionExceptionHandler",
-            "fail",
-        ),
-        (
-            "stream.thread.exception.handler",
-            "replace_thread",
-            "replace_thread",
-        ),
+        ("production.exception.handler", "DefaultProductionExceptionHandler", "fail"),
+        ("stream.thread.exception.handler", "replace_thread", "replace_thread"),
         ("topology.optimization", "none", "none"),
     ];
     for (key, value, expected) in rows {
@@ -105,10 +89,7 @@ fn what_cannot_be_used_says_what_would_be_right() {
              `at_least_once`, such as `at_least_once`",
         ),
         (
-            &[(
-                "production.exception.handler",
-                "com.example.MyExceptionHandler",
-            )],
+            &[("production.exception.handler", "com.example.MyExceptionHandler")],
             "`production.exception.handler` = `com.example.MyExceptionHandler`: expected `fail` \
              or `skip`, such as `skip`",
         ),
@@ -175,27 +156,12 @@ fn what_cannot_be_used_says_what_would_be_right() {
 #[test]
 fn a_typed_value_is_held_to_the_same_rules() {
     let rows = [
-        (
-            Config::new("a/b"),
-            "`application.id` = `a/b`: expected a name",
-        ),
-        (
-            Config::new(".."),
-            "`application.id` = `..`: expected a name",
-        ),
+        (Config::new("a/b"), "`application.id` = `a/b`: expected a name"),
+        (Config::new(".."), "`application.id` = `..`: expected a name"),
         (Config::new("a".repeat(250)), "`application.id` = `aaa"),
-        (
-            Config::new("app").with_num_stream_threads(0),
-            "`num.stream.threads` = `0`",
-        ),
-        (
-            Config::new("app").with_replication_factor(40_000),
-            "`replication.factor` = `40000`",
-        ),
-        (
-            Config::new("app").with_commit_interval(Duration::ZERO),
-            "`commit.interval.ms` is 0",
-        ),
+        (Config::new("app").with_num_stream_threads(0), "`num.stream.threads` = `0`"),
+        (Config::new("app").with_replication_factor(40_000), "`replication.factor` = `40000`"),
+        (Config::new("app").with_commit_interval(Duration::ZERO), "`commit.interval.ms` is 0"),
     ];
     for (config, expected) in rows {
         let error = config.validate().expect_err(expected).to_string();
@@ -208,10 +174,7 @@ fn every_default_and_every_example_is_allowed() {
     let fresh = Config::new("app");
     assert_eq!(fresh.validate(), Ok(()));
     for setting in SETTINGS {
-        let example = fresh
-            .clone()
-            .set(setting.key, setting.example)
-            .expect(setting.key);
+        let example = fresh.clone().set(setting.key, setting.example).expect(setting.key);
         assert_eq!(example.validate(), Ok(()), "{}", setting.key);
         assert_eq!(setting.text(&example), setting.example);
         // The one setting without a default is the application's name.
@@ -224,10 +187,7 @@ fn every_default_and_every_example_is_allowed() {
 #[test]
 fn an_application_has_a_name() {
     let error = Config::from_pairs([("poll.ms", "1")]).unwrap_err();
-    assert!(
-        error.to_string().starts_with("`application.id` = ``"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("`application.id` = ``"), "{error}");
 }
 
 #[test]
@@ -236,21 +196,14 @@ fn the_commit_interval_follows_the_guarantee_until_it_is_set() {
     assert_eq!(config.commit_interval(), Duration::from_millis(100));
     let config = config.with_processing_guarantee(Guarantee::AtLeastOnce);
     assert_eq!(config.commit_interval(), Duration::from_secs(30));
-    assert_eq!(
-        config.validate(),
-        Ok(()),
-        "the transaction timeout does not count here"
-    );
+    assert_eq!(config.validate(), Ok(()), "the transaction timeout does not count here");
     let config = config.with_commit_interval(Duration::from_millis(7));
     assert_eq!(config.commit_interval(), Duration::from_millis(7));
 }
 
 #[test]
 fn internal_topics_get_what_is_set_for_topics() {
-    let config = config(&[
-        ("topic.segment.bytes", "1"),
-        ("topic.cleanup.policy", "compact"),
-    ]);
+    let config = config(&[("topic.segment.bytes", "1"), ("topic.cleanup.policy", "compact")]);
     let pairs = [("cleanup.policy", "compact"), ("segment.bytes", "1")];
     assert!(config.expect("valid").topic_configs().eq(pairs));
 }
@@ -265,10 +218,7 @@ fn debug_shows_every_setting_and_no_secret() {
     ]);
     let shown = format!("{:?}", config.expect("valid"));
     assert!(!shown.contains("hunter2"), "{shown}");
-    assert!(
-        shown.contains(r#""topic.my.Password": "(secret)""#),
-        "{shown}"
-    );
+    assert!(shown.contains(r#""topic.my.Password": "(secret)""#), "{shown}");
     assert!(shown.contains(r#""topic.retention.ms": "77""#), "{shown}");
     for setting in SETTINGS {
         assert!(shown.contains(setting.key), "{} in {shown}", setting.key);

@@ -1,0 +1,2 @@
+//! Nanoseconds an operator.
+fn main() {}
