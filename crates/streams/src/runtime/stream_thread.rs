@@ -265,10 +265,13 @@ impl StreamThread {
         Ok((processed, blocked))
     }
 
-    /// A task that waits for a full topic may wait for this very thread's commit.
+    /// A task that waits for a full topic may wait for this very thread's commit, once the others
+    /// have nothing left to do.
     fn is_commit_due(&self, processed: usize, blocked: bool) -> bool {
         match self.options.pace {
-            Pace::Interval => blocked || self.options.clock.monotonic() >= self.next_commit,
+            Pace::Interval => {
+                blocked && processed == 0 || self.options.clock.monotonic() >= self.next_commit
+            }
             Pace::Records(records) => {
                 self.since_commit >= records || (processed == 0 && self.uncommitted)
             }
