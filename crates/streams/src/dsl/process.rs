@@ -121,8 +121,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         node: impl Fn() -> Box<dyn Node> + Send + Sync + 'static,
     ) -> usize {
         let mut graph = self.graph.borrow_mut();
-        let name = graph.new_name(prefix);
-        let number = graph.add_processor(name, vec![self.node], move |_| node());
+        let number = graph.add_processor_by_hand(prefix, self.node, move |_| node());
         for store in stores.numbers() {
             graph.connect(number, store);
         }

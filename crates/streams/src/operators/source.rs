@@ -35,7 +35,7 @@ impl<K: Data, V: Data> StreamSource<K, V> {
 impl<K: Data, V: Data> SourceNode for StreamSource<K, V> {
     fn timestamp(&self, record: &RecordView<'_>, partition_time: i64) -> Result<i64, CodecError> {
         match &self.timestamps {
-            None => Ok(record.timestamp),
+            None => broker_time(record),
             Some(extract) => {
                 let (key, value) = self.decode(record)?;
                 Ok(extract(&key, &value, record.timestamp, partition_time))
@@ -68,7 +68,7 @@ impl<K: Data, V: Data> SourceNode for TableTopicSource<K, V> {
     fn timestamp(&self, record: &RecordView<'_>, partition_time: i64) -> Result<i64, CodecError> {
         if record.key.is_none() || record.value.is_none() {
             // An extractor looks at whole entries; a delete has the broker's time.
-            return Ok(record.timestamp);
+            return broker_time(record);
         }
         self.0.timestamp(record, partition_time)
     }
@@ -82,6 +82,15 @@ impl<K: Data, V: Data> SourceNode for TableTopicSource<K, V> {
             }
             (Err(cause), _) | (_, Err(cause)) => Err(ctx.failure(Stage::Decode, cause.into())),
         }
+    }
+}
+
+/// The broker's timestamp; a negative one is an error, where an extractor would have to put it right
+/// (Kafka's `FailOnInvalidTimestamp`).
+fn broker_time(record: &RecordView<'_>) -> Result<i64, CodecError> {
+    match record.timestamp {
+        timestamp @ 0.. => Ok(timestamp),
+        timestamp => Err(CodecError::new(format!("its timestamp is negative ({timestamp})"))),
     }
 }
 

@@ -164,8 +164,8 @@ impl Graph {
         sources
     }
 
-    /// Groups nodes that are joined by edges or stores, numbered in the order of their first nodes
-    /// (`InternalTopologyBuilder.makeNodeGroups`).
+    /// Groups nodes that are joined by edges or stores, numbered in the order of their sources'
+    /// names (`InternalTopologyBuilder.makeNodeGroups`).
     fn sub_topologies(&self) -> Vec<SubTopology> {
         let mut group: Vec<usize> = (0..self.nodes.len()).collect();
         fn root(group: &[usize], mut node: usize) -> usize {
@@ -187,16 +187,23 @@ impl Graph {
                 join(&mut group, *users[*store].get_or_insert(number), number);
             }
         }
+        let nodes = self.nodes.iter().enumerate();
+        let sources = nodes.filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
+        let sources: BTreeMap<&String, usize> =
+            sources.map(|(number, node)| (&node.name, number)).collect();
         let mut sub_topologies: Vec<SubTopology> = Vec::new();
         let mut ids = BTreeMap::new();
-        for (number, node) in self.nodes.iter().enumerate() {
-            let id = *ids.entry(root(&group, number)).or_insert_with(|| {
+        for source in sources.into_values() {
+            ids.entry(root(&group, source)).or_insert_with(|| {
                 let id = sub_topologies.len();
                 let (nodes, stores) = (Vec::new(), Vec::new());
                 sub_topologies.push(SubTopology { id: id as u32, nodes, stores });
                 id
             });
-            let sub_topology = &mut sub_topologies[id];
+        }
+        for (number, node) in self.nodes.iter().enumerate() {
+            // Every node is fed by a source: handles begin there.
+            let sub_topology = &mut sub_topologies[ids[&root(&group, number)]];
             sub_topology.nodes.push(number);
             for store in &node.stores {
                 if !sub_topology.stores.contains(store) {
@@ -278,5 +285,21 @@ fn check_topic_name(name: &str) -> Result<(), &'static str> {
         Ok(())
     } else {
         Err("has a character that is not allowed: a name has letters, digits, '.', '_' and '-'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::StreamsBuilder;
+
+    #[test]
+    fn sub_topologies_are_numbered_by_the_names_of_their_sources() {
+        let builder = StreamsBuilder::new();
+        let input = builder.stream::<String, String>("in");
+        let grouped = input.group_by(|_, value| value.clone()).named("BEFORE-K");
+        grouped.count("counts");
+        let topics = builder.build().expect("it is valid").topics("app");
+        let sources = topics.iter().flat_map(|sub| &sub.sources);
+        assert_eq!(sources.collect::<Vec<_>>(), ["app-BEFORE-K-repartition", "in"]);
     }
 }

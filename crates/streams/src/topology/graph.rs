@@ -106,6 +106,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
+    /// The last processor node written by hand, and the number that its generated name took.
+    last_processor: Option<(usize, usize)>,
 }
 
 impl Graph {
@@ -115,6 +117,20 @@ impl Graph {
         let name = generated_name(prefix, self.index);
         self.index += 1;
         name
+    }
+
+    /// Adds the node of a processor written by hand. It is the one kind of node for which Kafka
+    /// Streams takes no number when it is named, so [`rename`](Self::rename) gives its number back.
+    pub(crate) fn add_processor_by_hand(
+        &mut self,
+        prefix: &str,
+        parent: usize,
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
+    ) -> usize {
+        let name = self.new_name(prefix);
+        let node = self.add_processor(name, vec![parent], factory);
+        self.last_processor = Some((node, self.index - 1));
+        node
     }
 
     pub(crate) fn add(&mut self, name: String, parents: Vec<usize>, kind: NodeKind) -> usize {
@@ -168,6 +184,11 @@ impl Graph {
         let before = std::mem::replace(&mut self.nodes[node].name, name.to_owned());
         for (companion, suffix) in self.nodes[node].companions.clone() {
             self.nodes[companion].name = format!("{name}{suffix}");
+        }
+        // Only where no later node has a number of its own, which is so directly behind `process`.
+        if self.last_processor == Some((node, self.index.wrapping_sub(1))) {
+            self.index -= 1;
+            self.last_processor = None;
         }
         if self.nodes[node].names_repartition {
             self.rename_topic(&repartition_topic(&before), &repartition_topic(name));

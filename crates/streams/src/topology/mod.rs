@@ -5,6 +5,7 @@ mod describe;
 mod diagram;
 mod graph;
 mod names;
+mod neighbours;
 mod partitions;
 
 use std::collections::BTreeMap;
