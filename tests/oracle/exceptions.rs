@@ -1,0 +1,28 @@
+//! Where millstream differs from Kafka Streams on purpose, or for now.
+
+/// A case that is expected to differ.
+pub(crate) struct Exception {
+    pub(crate) topology: &'static str,
+    /// The case's id, or `*` for each case of the topology.
+    pub(crate) case: &'static str,
+    /// What differs.
+    pub(crate) what: &'static str,
+    /// Why it does.
+    pub(crate) reason: &'static str,
+}
+
+/// All of them. A row whose case does not differ any more is an error.
+pub(crate) const EXCEPTIONS: [Exception; 2] = [
+    Exception {
+        topology: "timestamp_from_value",
+        case: "*",
+        what: "a negative timestamp from an extractor is an error of decoding",
+        reason: "the task judges it so; Kafka drops the record, whatever the policy",
+    },
+    Exception {
+        topology: "timestamp_skip",
+        case: "*",
+        what: "a negative timestamp from an extractor is an error of decoding",
+        reason: "the task judges it so; Kafka drops the record, whatever the policy",
+    },
+];

@@ -1,0 +1,170 @@
+//! Runs a case and compares what the application wrote, step by step.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use millstream::testing::{DriverOptions, TopologyTestDriver};
+use millstream::{Config, Error, Guarantee, Header, Headers, Record, Topic, Topology};
+
+use super::case::{Case, CaseStep, Hex, RawRecord, StoreEntry, TopologyDescription};
+use super::difference::{Difference, compare, show_entry, show_record};
+use super::store_reader::read_store;
+
+/// The application id of every recording.
+pub(crate) const APPLICATION_ID: &str = "app";
+
+type Raw = Option<Vec<u8>>;
+
+/// Runs `case`; gives the first difference to what was recorded. `described` names the topics that
+/// are written by names chosen per record.
+pub(crate) fn run(
+    topology: &Topology,
+    described: Option<&TopologyDescription>,
+    case: &Case,
+) -> Result<(), Difference> {
+    let mut driver = open(topology, case).map_err(|error| failed("start", &error))?;
+    let topics = written_topics(topology, described, case, &driver);
+    for (number, step) in case.steps.iter().enumerate() {
+        let place = format!("step {}", number + 1);
+        match (take_step(&mut driver, step), &step.error) {
+            (Ok(()), None) => {}
+            (Err(_), Some(_)) => return Ok(()),
+            (Err(error), None) => return Err(failed(&place, &error)),
+            (Ok(()), Some(error)) => {
+                return Err(Difference {
+                    place,
+                    expected: error.clone(),
+                    actual: "no error".to_owned(),
+                });
+            }
+        }
+        for topic in &topics {
+            let place = || format!("{place}, topic {topic}");
+            let actual =
+                read_topic(&mut driver, topic).map_err(|error| failed(&place(), &error))?;
+            let expected: Vec<RawRecord> =
+                step.out.iter().filter(|record| record.topic == *topic).cloned().collect();
+            compare(place, &expected, &actual, show_record)?;
+        }
+    }
+    compare_stores(&mut driver, case)?;
+    let (expected, actual) = (case.dropped_records_total, driver.dropped_records());
+    if expected == actual as f64 {
+        return Ok(());
+    }
+    Err(Difference {
+        place: "dropped records".to_owned(),
+        expected: expected.to_string(),
+        actual: actual.to_string(),
+    })
+}
+
+fn failed(place: &str, error: &Error) -> Difference {
+    Difference {
+        place: place.to_owned(),
+        expected: "no error".to_owned(),
+        actual: error.to_string(),
+    }
+}
+
+fn open(topology: &Topology, case: &Case) -> Result<TopologyTestDriver, Error> {
+    let config = Config::new(APPLICATION_ID).with_processing_guarantee(Guarantee::AtLeastOnce);
+    let config = case
+        .config
+        .iter()
+        .try_fold(config, |config, (key, value)| config.set(key, value))
+        .map_err(|error| Error::Config(error.to_string()))?;
+    TopologyTestDriver::with_options(topology, DriverOptions { config, ..DriverOptions::default() })
+}
+
+/// Every topic the application writes; those the driver does not know of are created.
+fn written_topics(
+    topology: &Topology,
+    described: Option<&TopologyDescription>,
+    case: &Case,
+    driver: &TopologyTestDriver,
+) -> BTreeSet<String> {
+    let mut topics = BTreeSet::new();
+    for sub_topology in topology.topics(APPLICATION_ID) {
+        topics.extend(sub_topology.sinks);
+        let changelogs = sub_topology.changelog_topics.into_iter();
+        topics.extend(changelogs.map(|topic| topic.name));
+    }
+    let recorded = case.steps.iter().flat_map(|step| &step.out);
+    let mut others: BTreeSet<&String> = recorded.map(|record| &record.topic).collect();
+    others.extend(described.into_iter().flat_map(|d| &d.out).map(|(name, ..)| name));
+    for name in others {
+        if topics.insert(name.clone()) {
+            driver.create_topic(name).expect("a topic that nothing names yet is new");
+        }
+    }
+    topics
+}
+
+fn take_step(driver: &mut TopologyTestDriver, step: &CaseStep) -> Result<(), Error> {
+    if let Some(by) = step.advance_wall_ms {
+        driver.advance(Duration::from_millis(by))?;
+    }
+    let Some(input) = &step.input else {
+        return Ok(());
+    };
+    let bytes = |hex: &Option<Hex>| hex.as_ref().map(|Hex(bytes)| bytes.clone());
+    let headers = input.headers.iter().map(|(name, value)| Header {
+        key: name.as_str().into(),
+        value: value.as_ref().map(|Hex(bytes)| bytes.as_slice().into()),
+    });
+    let record = Record {
+        key: bytes(&input.key),
+        value: bytes(&input.value),
+        timestamp: input.ts.expect("input records have timestamps"),
+        headers: headers.collect::<Headers>(),
+    };
+    let topic = Topic::<Raw, Raw>::new(&input.topic);
+    driver.input(topic).send_record(record)
+}
+
+fn read_topic(driver: &mut TopologyTestDriver, topic: &str) -> Result<Vec<RawRecord>, Error> {
+    let consumed = driver.output::<Raw, Raw>(topic).read_records()?.into_iter();
+    let raw = consumed.map(|consumed| {
+        let record = consumed.record;
+        let headers = record.headers.iter().map(|header| {
+            let value = header.value.as_ref().map(|bytes| Hex(bytes.to_vec()));
+            (header.key.to_string(), value)
+        });
+        RawRecord {
+            topic: topic.to_owned(),
+            headers: headers.collect(),
+            key: record.key.map(Hex),
+            value: record.value.map(Hex),
+            ts: Some(record.timestamp),
+        }
+    });
+    Ok(raw.collect())
+}
+
+fn compare_stores(driver: &mut TopologyTestDriver, case: &Case) -> Result<(), Difference> {
+    for store in &case.stores {
+        let place = || format!("store {} ({})", store.name, store.kind);
+        let timestamped = match store.kind.as_str() {
+            "timestamped-key-value" => true,
+            "key-value" => false,
+            _ => {
+                return Err(Difference {
+                    place: place(),
+                    expected: format!("{} entries", store.entries.len()),
+                    actual: "a kind of store that the test cannot read yet".to_owned(),
+                });
+            }
+        };
+        let entry = |value| serde_json::from_value::<StoreEntry>(value);
+        let expected: Result<Vec<_>, _> = store.entries.iter().cloned().map(entry).collect();
+        let expected = expected.unwrap_or_else(|error| panic!("{}: {error}", place()));
+        let mut actual =
+            read_store(driver, &store.name).map_err(|error| failed(&place(), &error))?;
+        if !timestamped {
+            actual.iter_mut().for_each(|entry| entry.ts = None);
+        }
+        compare(place, &expected, &actual, show_entry)?;
+    }
+    Ok(())
+}

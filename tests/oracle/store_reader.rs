@@ -1,0 +1,65 @@
+//! Stores as bytes. A store can only be asked with the types it was made with, so every pair of
+//! types that a topology uses is tried.
+
+use millstream::Error;
+use millstream::codec::Wire;
+use millstream::testing::TopologyTestDriver;
+use uuid::Uuid;
+
+use super::case::{Hex, StoreEntry};
+use super::topologies::Text;
+
+type Reader = fn(&mut TopologyTestDriver, &str) -> Result<Vec<StoreEntry>, Error>;
+
+/// One row for each pair of types.
+const READERS: [Reader; 10] = [
+    entries::<Text, i64>,
+    entries::<Text, Text>,
+    entries::<Text, String>,
+    entries::<Text, Option<i64>>,
+    entries::<String, String>,
+    entries::<String, i64>,
+    entries::<String, Text>,
+    entries::<String, Option<i32>>,
+    entries::<Option<i32>, i64>,
+    entries::<Option<Uuid>, Option<f64>>,
+];
+
+/// The entries of a store, in the order in which it gives them.
+pub(crate) fn read_store(
+    driver: &mut TopologyTestDriver,
+    store: &str,
+) -> Result<Vec<StoreEntry>, Error> {
+    let mut refused = Vec::new();
+    for read in READERS {
+        match read(driver, store) {
+            Ok(entries) => return Ok(entries),
+            Err(error) => refused.push(error),
+        }
+    }
+    let other_types = |error: &Error| error.to_string().contains("holds other types");
+    let (mut other_types, mut telling): (Vec<_>, Vec<_>) =
+        refused.into_iter().partition(other_types);
+    // What any but the matching reader says is only that it does not match.
+    let error = telling.pop().or_else(|| other_types.pop());
+    Err(error.expect("there are readers"))
+}
+
+fn entries<K: Wire, V: Wire>(
+    driver: &mut TopologyTestDriver,
+    store: &str,
+) -> Result<Vec<StoreEntry>, Error> {
+    let entries = driver.entries::<K, V>(store)?.into_iter();
+    let raw = entries.map(|(key, value)| StoreEntry {
+        key: encoded(&key),
+        ts: Some(value.timestamp),
+        value: encoded(&value.value),
+    });
+    Ok(raw.collect())
+}
+
+fn encoded<T: Wire>(value: &T) -> Hex {
+    let mut bytes = Vec::new();
+    value.encode(&mut bytes).expect("what a store holds can be written");
+    Hex(bytes)
+}

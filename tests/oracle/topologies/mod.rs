@@ -1,0 +1,91 @@
+//! The topologies, under the names of the recordings, one file a family. Each is the Rust of the
+//! Java that was recorded: where Java lets nulls flow, keys and values are `Option`s.
+
+mod aggregations;
+mod errors;
+mod processor_api;
+mod stateless;
+mod tables;
+
+use millstream::{KStream, KTable, StreamsBuilder};
+
+/// A string of Kafka: text or null.
+pub(crate) type Text = Option<String>;
+
+/// Adds a topology to a builder.
+pub(crate) type Build = fn(&StreamsBuilder);
+
+macro_rules! table {
+    ($($family:ident: $($name:ident)*;)*) => {
+        /// All topologies by name.
+        const TOPOLOGIES: &[(&str, Build)] = &[$($((stringify!($name), $family::$name)),*),*];
+    };
+}
+
+table! {
+    stateless:
+        dynamic_routing filter flat_map flat_map_values integer_double map map_values merge
+        primitive_serdes repartition_named repartition_unnamed select_key shared_repartition
+        split_branch split_no_default;
+    aggregations:
+        aggregate_concat aggregate_to_null count_burst count_by_key count_caching_disabled
+        count_in_memory count_logging_disabled group_by_integer reduce_max reduce_to_null
+        reduce_uuid_double word_count;
+    tables:
+        table_filter table_filter_map table_filter_materialized table_group_by_count
+        table_group_by_reduce table_group_by_sum table_group_by_to_null table_map_values
+        table_source_to_stream table_to_stream_count table_two_children to_table
+        to_table_repartitioned;
+    processor_api:
+        loop_through_topic process_cached_store process_headers process_named_children
+        process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
+        process_values;
+    errors:
+        bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
+        timestamp_from_value timestamp_partition_time timestamp_skip;
+}
+
+/// The topology called `name`, if it is written.
+pub(crate) fn find(name: &str) -> Option<Build> {
+    let mut rows = TOPOLOGIES.iter();
+    rows.find(|(written, _)| *written == name).map(|(_, build)| *build)
+}
+
+/// The names of all topologies that are written.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TOPOLOGIES.iter().map(|(name, _)| *name)
+}
+
+/// A stream of strings that may be null.
+fn strings(b: &StreamsBuilder, topic: &str) -> KStream<Text, Text> {
+    b.stream(topic)
+}
+
+/// A stream of longs that may be null.
+fn longs(b: &StreamsBuilder, topic: &str) -> KStream<Text, Option<i64>> {
+    b.stream(topic)
+}
+
+/// A table of strings.
+fn table(b: &StreamsBuilder, topic: &str, store: &str) -> KTable<String, String> {
+    b.table(topic, store)
+}
+
+/// A string as Java's `+` writes it.
+fn java(text: &Text) -> &str {
+    text.as_deref().unwrap_or("null")
+}
+
+/// The value of a record whose topology would fail on a null in Java.
+fn not_null<T>(value: Option<T>) -> T {
+    value.expect("the recorded cases have no null here")
+}
+
+/// The words of a text, as Java's `split(" ")` cuts it: empty ones at the end are left out.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+    while words.len() > 1 && words.last().is_some_and(String::is_empty) {
+        words.pop();
+    }
+    words
+}
