@@ -77,13 +77,13 @@ impl Database for MemoryDatabase {
             return Box::new(std::iter::empty());
         };
         let keys = store.ordered().range::<[u8], _>(bounds);
-        let entry = |key: &'_ Box<[u8]>| {
+        let entry = |key: &[u8]| {
             let (key, value) = store.entries.get_key_value(key)?;
             Some(Ok((Cow::Borrowed(&**key), Cow::Borrowed(&**value))))
         };
         match order {
-            ScanOrder::Forward => Box::new(keys.filter_map(entry)),
-            ScanOrder::Reverse => Box::new(keys.rev().filter_map(entry)),
+            ScanOrder::Forward => Box::new(keys.filter_map(move |key| entry(key))),
+            ScanOrder::Reverse => Box::new(keys.rev().filter_map(move |key| entry(key))),
         }
     }
 

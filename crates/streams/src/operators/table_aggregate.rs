@@ -32,7 +32,7 @@ where
                 time = time.max(before.unwrap_or(time));
             }
             if let Some(value) = change.new {
-                aggregate = Some(adder(&key, value, aggregate.unwrap_or_else(|| initializer()))?);
+                aggregate = Some(adder(key, value, aggregate.unwrap_or_else(|| initializer()))?);
                 time = time.max(before.unwrap_or(time));
             }
             Ok(Timestamped { value: aggregate, timestamp: time })

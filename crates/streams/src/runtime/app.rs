@@ -66,9 +66,9 @@ impl Shared {
     fn set_state(&self, to: AppState) {
         let mut from = to;
         let changed = self.state.send_if_modified(|state| {
-            let allowed = *state != to
-                && !state.is_terminal()
-                && !(*state == AppState::PendingShutdown && !to.is_terminal());
+            // What is closing only ends; what has ended stays so.
+            let may = if *state == AppState::PendingShutdown { to.is_terminal() } else { true };
+            let allowed = *state != to && !state.is_terminal() && may;
             if allowed {
                 from = std::mem::replace(state, to);
             }
