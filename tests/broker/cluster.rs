@@ -26,11 +26,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(broker: impl Broker + 'static, clock: ManualClock) -> Self {
-        Self {
-            broker: Box::new(broker),
-            clock,
-            topics: AtomicU32::new(0),
-        }
+        Self { broker: Box::new(broker), clock, topics: AtomicU32::new(0) }
     }
 
     pub fn in_memory() -> Self {
@@ -66,12 +62,7 @@ impl Cluster {
 
     /// The topic of that name, made when it is not there yet.
     pub fn topic_if_missing(&self, name: &str) -> TopicPartition {
-        match self
-            .broker
-            .admin()
-            .unwrap()
-            .create_topics(&[NewTopic::new(name, 1)])
-        {
+        match self.broker.admin().unwrap().create_topics(&[NewTopic::new(name, 1)]) {
             Ok(()) | Err(BrokerError::TopicExists(_)) => TopicPartition::new(name, 0),
             Err(error) => panic!("{error}"),
         }
@@ -149,10 +140,7 @@ pub fn clock_of(clock: &ManualClock) -> std::sync::Arc<ManualClock> {
 }
 
 pub fn task(partition: u32) -> TaskId {
-    TaskId {
-        sub_topology: 0,
-        partition,
-    }
+    TaskId { sub_topology: 0, partition }
 }
 
 /// Records without keys, with the time 0.
@@ -245,12 +233,7 @@ pub fn identity(events: &[MembershipEvent]) -> GroupIdentity {
 
 /// The identity of somebody who is no member.
 pub fn nobody(group: &str) -> GroupIdentity {
-    GroupIdentity {
-        group: group.to_owned(),
-        member: String::new(),
-        generation: -1,
-        instance: None,
-    }
+    GroupIdentity { group: group.to_owned(), member: String::new(), generation: -1, instance: None }
 }
 
 pub fn at(partition: &TopicPartition, offset: i64) -> Vec<(TopicPartition, OffsetAndMetadata)> {

@@ -48,14 +48,9 @@ fn everything_is_there_after_a_restart() {
         producer.begin().unwrap();
         send(&mut *producer, &partition, &["aborted"]);
         producer.abort().unwrap();
-        let offset = OffsetAndMetadata {
-            offset: 2,
-            metadata: "note".to_owned(),
-        };
+        let offset = OffsetAndMetadata { offset: 2, metadata: "note".to_owned() };
         producer.begin().unwrap();
-        producer
-            .send_offsets(&[(partition.clone(), offset)], &nobody("g"))
-            .unwrap();
+        producer.send_offsets(&[(partition.clone(), offset)], &nobody("g")).unwrap();
         commit(&mut *producer);
         admin.delete_records(&[(partition.clone(), 1)]).unwrap();
         producer.begin().unwrap();
@@ -68,18 +63,9 @@ fn everything_is_there_after_a_restart() {
     let mut admin = broker.admin().unwrap();
     assert_eq!(admin.list_topics().unwrap(), ["kept"]);
     let described = admin.describe_topics(&["kept"]).unwrap().remove(0).unwrap();
-    assert_eq!(
-        (
-            described.partitions,
-            described.configs["retention.ms"].as_str()
-        ),
-        (2, "-1")
-    );
+    assert_eq!((described.partitions, described.configs["retention.ms"].as_str()), (2, "-1"));
     let offsets = admin.group_offsets("g").unwrap();
-    assert_eq!(
-        (offsets[0].1.offset, offsets[0].1.metadata.as_str()),
-        (2, "note")
-    );
+    assert_eq!((offsets[0].1.offset, offsets[0].1.metadata.as_str()), (2, "note"));
     let cluster = Cluster::new(broker, ManualClock::at(0));
     assert_eq!(cluster.read(&partition), [(1, "b".to_owned())]);
     let ends = cluster.consumer().offsets(&partition).unwrap();
@@ -96,10 +82,7 @@ fn a_second_process_is_refused() {
     let error = in_directory(directory.path()).unwrap_err();
     assert!(matches!(error, BrokerError::Directory { .. }));
     let message = error.to_string();
-    assert!(
-        message.contains(&directory.path().display().to_string()),
-        "{message}"
-    );
+    assert!(message.contains(&directory.path().display().to_string()), "{message}");
     assert!(message.contains("another process"), "{message}");
     first.close().unwrap();
     in_directory(directory.path()).unwrap();
@@ -111,25 +94,12 @@ fn a_directory_of_another_application_is_refused() {
     drop(on_disk(&disk).application("orders").open().unwrap());
     let error = on_disk(&disk).application("billing").open().unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains("'orders'") && message.contains("'billing'"),
-        "{message}"
-    );
+    assert!(message.contains("'orders'") && message.contains("'billing'"), "{message}");
     drop(on_disk(&disk).application("orders").open().unwrap());
 
-    disk.write_file(
-        "meta",
-        Some(b"millstream-journal 9\napplication orders\nend\n".to_vec()),
-    );
-    let message = on_disk(&disk)
-        .application("orders")
-        .open()
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("journal 9") && message.contains("journal 1"),
-        "{message}"
-    );
+    disk.write_file("meta", Some(b"millstream-journal 9\napplication orders\nend\n".to_vec()));
+    let message = on_disk(&disk).application("orders").open().unwrap_err().to_string();
+    assert!(message.contains("journal 9") && message.contains("journal 1"), "{message}");
     disk.write_file("meta", None);
     let error = on_disk(&disk).application("orders").open().unwrap_err();
     assert!(matches!(error, BrokerError::Corrupt { .. }), "{error}");
@@ -158,17 +128,11 @@ fn one_sync_for_each_commit() {
     for _ in 0..10 {
         producer.begin().unwrap();
         send(&mut *producer, &partition, &["a"]);
-        producer
-            .send_offsets(&at(&partition, 1), &nobody("g"))
-            .unwrap();
+        producer.send_offsets(&at(&partition, 1), &nobody("g")).unwrap();
         commit(&mut *producer);
     }
     assert_eq!(disk.syncs() - before.0, 10);
-    assert_eq!(
-        disk.changes() - before.1,
-        30,
-        "a write, a sync and a note of the sync"
-    );
+    assert_eq!(disk.changes() - before.1, 30, "a write, a sync and a note of the sync");
     producer.begin().unwrap();
     commit(&mut *producer);
     let mut plain = cluster.producer();
@@ -221,27 +185,13 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
             matches!(&later, BrokerError::Closed(first) if first.contains(".journal")),
             "{later}"
         );
-        assert_eq!(
-            cluster.values(&partition).len(),
-            acknowledged,
-            "reading goes on"
-        );
-        assert!(
-            cluster
-                .broker
-                .admin()
-                .unwrap()
-                .create_topics(&[NewTopic::new("t", 1)])
-                .is_err()
-        );
+        assert_eq!(cluster.values(&partition).len(), acknowledged, "reading goes on");
+        assert!(cluster.broker.admin().unwrap().create_topics(&[NewTopic::new("t", 1)]).is_err());
     }
     assert!(acknowledged > 3);
     disk.set_capacity(None);
     let found = cluster(on_disk(&disk)).values(&partition).len();
-    assert!(
-        (acknowledged..=acknowledged + 1).contains(&found),
-        "{found} of {acknowledged}"
-    );
+    assert!((acknowledged..=acknowledged + 1).contains(&found), "{found} of {acknowledged}");
 }
 
 #[test]
@@ -258,41 +208,23 @@ fn space_is_given_back() {
         for _ in 0..20 {
             producer.begin().unwrap();
             send(&mut *producer, &purged, &[&value]);
-            producer
-                .send_offsets(&at(&purged, round), &nobody("g"))
-                .unwrap();
+            producer.send_offsets(&at(&purged, round), &nobody("g")).unwrap();
             commit(&mut *producer);
         }
         let end = cluster.consumer().offsets(&purged).unwrap().end;
-        cluster
-            .broker
-            .admin()
-            .unwrap()
-            .delete_records(&[(purged.clone(), end)])
-            .unwrap();
+        cluster.broker.admin().unwrap().delete_records(&[(purged.clone(), end)]).unwrap();
         cluster.clock.advance(Duration::from_secs(2));
         assert_eq!(cluster.values(&kept), ["first", "second", "third"]);
-        let used: usize = disk
-            .file_names()
-            .iter()
-            .map(|f| disk.read_file(f).unwrap().len())
-            .sum();
+        let used: usize = disk.file_names().iter().map(|f| disk.read_file(f).unwrap().len()).sum();
         assert!(used < 12_000, "{used} bytes in {:?}", disk.file_names());
         if round % 3 == 2 {
             disk.crash();
             cluster = self::cluster(on_disk(&disk));
         }
     }
-    assert!(
-        disk.file_names()
-            .iter()
-            .all(|name| !name.starts_with("00000000000000000000"))
-    );
+    assert!(disk.file_names().iter().all(|name| !name.starts_with("00000000000000000000")));
     assert_eq!(cluster.committed("g", &purged), Some(9));
-    assert_eq!(
-        cluster.read(&kept).last().unwrap(),
-        &(2, "third".to_owned())
-    );
+    assert_eq!(cluster.read(&kept).last().unwrap(), &(2, "third".to_owned()));
 }
 
 #[test]
@@ -316,19 +248,11 @@ fn damage_is_reported_with_file_and_byte() {
         assert!(matches!(error, BrokerError::Corrupt { .. }), "{error}");
     }
     let error = on_disk(&disk).open().unwrap_err();
-    let BrokerError::Corrupt {
-        path,
-        position,
-        reason,
-    } = &error
-    else {
+    let BrokerError::Corrupt { path, position, reason } = &error else {
         panic!("{error}");
     };
     assert!(path.ends_with("00000000000000000000.journal") && *position > 0);
-    assert!(
-        reason.contains("backup") && !reason.contains("damaged"),
-        "{reason}"
-    );
+    assert!(reason.contains("backup") && !reason.contains("damaged"), "{reason}");
 }
 
 #[test]

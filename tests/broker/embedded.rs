@@ -31,12 +31,7 @@ fn put(cluster: &Cluster, partition: &TopicPartition, records: &[(&str, Option<&
     let mut buffer = RecordBuffer::new();
     for (key, value) in records {
         let value = value.map(str::as_bytes);
-        buffer.push(
-            cluster.clock.wall_ms(),
-            Some(key.as_bytes()),
-            value,
-            &Headers::new(),
-        );
+        buffer.push(cluster.clock.wall_ms(), Some(key.as_bytes()), value, &Headers::new());
     }
     cluster.producer().send(partition, &mut buffer).unwrap();
 }
@@ -107,11 +102,7 @@ fn roll(cluster: &Cluster, partition: &TopicPartition, key: &str) {
 fn the_last_record_of_each_key_stays() {
     each(|cluster| {
         let partition = compacted(cluster);
-        put(
-            cluster,
-            &partition,
-            &[("a", Some("a1")), ("b", Some("b1")), ("a", Some("a2"))],
-        );
+        put(cluster, &partition, &[("a", Some("a1")), ("b", Some("b1")), ("a", Some("a2"))]);
         put(cluster, &partition, &[("b", Some("b2")), ("c", Some("c1"))]);
         let mut producer = cluster.transactional("aborted");
         producer.begin().unwrap();
@@ -120,14 +111,9 @@ fn the_last_record_of_each_key_stays() {
         roll(cluster, &partition, "r");
         pass(cluster, Duration::from_secs(2));
         let read = cluster.read(&partition);
-        let values: Vec<(i64, &str)> = read
-            .iter()
-            .map(|(o, v)| (*o, v.get(..2).unwrap()))
-            .collect();
-        assert_eq!(
-            values,
-            [(2, "a2"), (3, "b2"), (4, "c1"), (7, "yy"), (8, "ac")]
-        );
+        let values: Vec<(i64, &str)> =
+            read.iter().map(|(o, v)| (*o, v.get(..2).unwrap())).collect();
+        assert_eq!(values, [(2, "a2"), (3, "b2"), (4, "c1"), (7, "yy"), (8, "ac")]);
         for from in 0..9 {
             let mut consumer = cluster.consumer();
             consumer.assign(&partition, from).unwrap();
@@ -206,9 +192,7 @@ fn compaction_again_and_again() {
 #[test]
 fn waiting_for_room() {
     let broker = EmbeddedBroker::in_memory();
-    broker
-        .create_topic(NewTopic::new("bounded", 1).bounded(100))
-        .unwrap();
+    broker.create_topic(NewTopic::new("bounded", 1).bounded(100)).unwrap();
     let cluster = Cluster::new(broker.clone(), ManualClock::at(0));
     let partition = TopicPartition::new("bounded", 0);
     assert!(broker.wait_for_room("bounded", Duration::ZERO));
@@ -216,10 +200,7 @@ fn waiting_for_room() {
     assert!(!broker.wait_for_room("bounded", Duration::ZERO));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| broker.wait_for_room("bounded", Duration::from_secs(60)));
-        cluster
-            .consumer()
-            .commit(&at(&partition, 10), &nobody("g"))
-            .unwrap();
+        cluster.consumer().commit(&at(&partition, 10), &nobody("g")).unwrap();
         assert!(waiting.join().unwrap());
     });
 }
@@ -229,11 +210,7 @@ fn many_threads_on_one_directory() {
     const THREADS: usize = 4;
     const ROUNDS: usize = 50;
     let directory = tempfile::tempdir().unwrap();
-    let builder = || {
-        EmbeddedBroker::builder()
-            .directory(directory.path())
-            .segment_bytes(20_000)
-    };
+    let builder = || EmbeddedBroker::builder().directory(directory.path()).segment_bytes(20_000);
     let broker = builder().cache_bytes(0).open().unwrap();
     broker.create_topic(NewTopic::new("t", 2)).unwrap();
     std::thread::scope(|scope| {
@@ -247,9 +224,7 @@ fn many_threads_on_one_directory() {
                     for partition in 0..2 {
                         let partition = TopicPartition::new("t", partition);
                         send(&mut *producer, &partition, &[&format!("{thread}-{round}")]);
-                        producer
-                            .send_offsets(&at(&partition, 1), &nobody("g"))
-                            .unwrap();
+                        producer.send_offsets(&at(&partition, 1), &nobody("g")).unwrap();
                     }
                     commit(&mut *producer);
                     broker.maintain().unwrap();
@@ -266,9 +241,8 @@ fn many_threads_on_one_directory() {
         assert_eq!(values.len(), THREADS * ROUNDS);
         for thread in 0..THREADS {
             let prefix = format!("{thread}-");
-            let of_thread = values
-                .iter()
-                .filter_map(|v| v.strip_prefix(&prefix)?.parse::<usize>().ok());
+            let of_thread =
+                values.iter().filter_map(|v| v.strip_prefix(&prefix)?.parse::<usize>().ok());
             assert!(of_thread.eq(0..ROUNDS));
         }
     }
@@ -278,14 +252,7 @@ fn many_threads_on_one_directory() {
 fn admins_stop_at_the_first_failure() {
     let broker = EmbeddedBroker::in_memory();
     let mut admin: Box<dyn Admin> = broker.admin().unwrap();
-    let topics = [
-        NewTopic::new("a", 1),
-        NewTopic::new("a", 1),
-        NewTopic::new("b", 1),
-    ];
-    assert!(matches!(
-        admin.create_topics(&topics),
-        Err(BrokerError::TopicExists(_))
-    ));
+    let topics = [NewTopic::new("a", 1), NewTopic::new("a", 1), NewTopic::new("b", 1)];
+    assert!(matches!(admin.create_topics(&topics), Err(BrokerError::TopicExists(_))));
     assert_eq!(admin.list_topics().unwrap(), ["a"]);
 }

@@ -29,10 +29,7 @@ struct Instance {
 fn tasks() -> Vec<TaskId> {
     let shape = [4, 3, 1];
     let all = shape.into_iter().enumerate().flat_map(|(sub, partitions)| {
-        (0..partitions).map(move |partition| TaskId {
-            sub_topology: sub as u32,
-            partition,
-        })
+        (0..partitions).map(move |partition| TaskId { sub_topology: sub as u32, partition })
     });
     all.collect()
 }
@@ -98,11 +95,7 @@ impl Simulation {
             match event.change {
                 MembershipChange::Assigned(tasks) => instance.held.extend(tasks),
                 MembershipChange::Revoked(tasks) => {
-                    assert!(
-                        tasks.iter().all(|t| instance.held.contains(t)),
-                        "seed {}",
-                        self.seed
-                    );
+                    assert!(tasks.iter().all(|t| instance.held.contains(t)), "seed {}", self.seed);
                     instance.to_release.extend(tasks);
                 }
                 MembershipChange::Lost(_) => {
@@ -137,12 +130,7 @@ impl Simulation {
         let lively = now - instance.polled_ms <= TIMEOUT.as_millis() as i64;
         let committed = self.consumer.commit(&[], identity);
         let allowed = lively && !instance.replaced && identity.generation >= 0;
-        assert_eq!(
-            committed.is_ok(),
-            allowed,
-            "seed {}: {committed:?}",
-            self.seed
-        );
+        assert_eq!(committed.is_ok(), allowed, "seed {}: {committed:?}", self.seed);
     }
 
     fn check_hands(&self) {
@@ -152,11 +140,7 @@ impl Simulation {
             if now - instance.polled_ms <= TIMEOUT.as_millis() as i64 {
                 for task in &instance.held {
                     let other = hands.insert(*task, *number);
-                    assert_eq!(
-                        other, None,
-                        "seed {}: task {task} is in two hands",
-                        self.seed
-                    );
+                    assert_eq!(other, None, "seed {}: task {task} is in two hands", self.seed);
                 }
             }
         }
@@ -171,12 +155,7 @@ impl Simulation {
         }
         let counts: Vec<usize> = self.instances.values().map(|i| i.held.len()).collect();
         if let (Some(most), Some(least)) = (counts.iter().max(), counts.iter().min()) {
-            assert_eq!(
-                counts.iter().sum::<usize>(),
-                tasks().len(),
-                "seed {}",
-                self.seed
-            );
+            assert_eq!(counts.iter().sum::<usize>(), tasks().len(), "seed {}", self.seed);
             assert!(most - least <= 1, "seed {}: {counts:?}", self.seed);
         }
     }
@@ -219,10 +198,7 @@ fn no_task_is_ever_in_two_hands() {
                 _ => simulation.poll(any),
             }
             if step % 100 == 99 {
-                simulation
-                    .cluster
-                    .clock
-                    .advance(TIMEOUT + Duration::from_millis(1));
+                simulation.cluster.clock.advance(TIMEOUT + Duration::from_millis(1));
                 simulation.check_quiet();
             }
         }

@@ -54,11 +54,7 @@ fn partition(number: u32) -> TopicPartition {
 impl Model {
     fn value(&mut self) -> String {
         self.next_value += 1;
-        format!(
-            "{}-{}",
-            self.next_value,
-            "x".repeat(self.next_value as usize % 90)
-        )
+        format!("{}-{}", self.next_value, "x".repeat(self.next_value as usize % 90))
     }
 
     fn send(
@@ -128,11 +124,7 @@ impl Model {
     fn check(&mut self, cluster: &Cluster, seed: u64) {
         let mut found = Records::new();
         for number in 0..PARTITIONS {
-            let beginning = cluster
-                .consumer()
-                .offsets(&partition(number))
-                .unwrap()
-                .beginning;
+            let beginning = cluster.consumer().offsets(&partition(number)).unwrap().beginning;
             let known = self.beginnings.get(&number).copied().unwrap_or(0);
             let doubtful = self.doubtful_beginning.filter(|(n, _)| *n == number);
             assert!(
@@ -141,10 +133,7 @@ impl Model {
             );
             self.beginnings.insert(number, beginning);
             let read = cluster.read(&partition(number));
-            found.extend(
-                read.into_iter()
-                    .map(|(offset, value)| ((number, offset), value)),
-            );
+            found.extend(read.into_iter().map(|(offset, value)| ((number, offset), value)));
         }
         let group = cluster.committed("g", &partition(0));
         if let Some((sent, offset)) = self.in_doubt.take()
@@ -161,10 +150,7 @@ impl Model {
         for (place, value) in std::mem::take(&mut self.unflushed) {
             if alive(&place) {
                 let here = found.get(&place) == Some(&value);
-                assert!(
-                    kept || !here,
-                    "seed {seed}: {place:?} is there, one before it is not"
-                );
+                assert!(kept || !here, "seed {seed}: {place:?} is there, one before it is not");
                 kept = here;
                 if here {
                     self.records.insert(place, value);
@@ -210,10 +196,7 @@ fn work(cluster: &Cluster, model: &mut Model, random: &mut Random) -> Result<(),
                 model.flushed();
             }
             _ => {
-                if model
-                    .transaction(&mut *first, random)
-                    .is_err_and(|e| !is_open(&e))
-                {
+                if model.transaction(&mut *first, random).is_err_and(|e| !is_open(&e)) {
                     return Ok(());
                 }
                 first = cluster.broker.producer(options("first"))?;
@@ -234,12 +217,7 @@ fn run(seed: u64) {
     let mut model = Model::default();
     let cluster = open(&disk, &clock, seed).unwrap();
     let topic = NewTopic::new("t", PARTITIONS);
-    cluster
-        .broker
-        .admin()
-        .unwrap()
-        .create_topics(&[topic])
-        .unwrap();
+    cluster.broker.admin().unwrap().create_topics(&[topic]).unwrap();
     let mut cluster = Some(cluster);
     for _ in 0..6 {
         if let Some(cluster) = cluster.take() {

@@ -42,9 +42,7 @@ fn work(
                 producer.flush()?;
                 *acknowledged = sent.len();
             }
-            1 => cluster
-                .clock
-                .advance(Duration::from_millis(random.below(3000))),
+            1 => cluster.clock.advance(Duration::from_millis(random.below(3000))),
             _ => {
                 let key = random.below(8).to_string();
                 let value =
@@ -82,11 +80,7 @@ fn read(cluster: &Cluster) -> Vec<Sent> {
     let mut read = Vec::new();
     while let Some(batch) = consumer.fetch(&partition(), 1 << 20).unwrap() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        read.extend(
-            batch
-                .iter()
-                .map(|r| (r.key.map(text).unwrap(), r.value.map(text))),
-        );
+        read.extend(batch.iter().map(|r| (r.key.map(text).unwrap(), r.value.map(text))));
     }
     read
 }
@@ -102,12 +96,7 @@ fn a_compacted_log_says_what_was_acknowledged() {
             .config("cleanup.policy", "compact")
             .config("segment.bytes", "150")
             .config("delete.retention.ms", "4000");
-        cluster
-            .broker
-            .admin()
-            .unwrap()
-            .create_topics(&[topic])
-            .unwrap();
+        cluster.broker.admin().unwrap().create_topics(&[topic]).unwrap();
         let (mut sent, mut acknowledged) = (Vec::new(), 0);
         for _ in 0..6 {
             disk.fail_after(1 + random.below(150));

@@ -37,16 +37,12 @@ static FILES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
         producer.begin().unwrap();
         send(&mut *producer, &partition(0), &[&i.to_string()]);
         send(&mut *producer, &partition(1), &[&i.to_string(), "x"]);
-        producer
-            .send_offsets(&at(&partition(0), i as i64), &nobody("g"))
-            .unwrap();
+        producer.send_offsets(&at(&partition(0), i as i64), &nobody("g")).unwrap();
         commit(&mut *producer);
     }
     disk.kill();
     let names = disk.file_names().into_iter();
-    names
-        .map(|name| (name.clone(), disk.read_file(&name).unwrap()))
-        .collect()
+    names.map(|name| (name.clone(), disk.read_file(&name).unwrap())).collect()
 });
 
 /// Opens the files with one of them changed; `Ok` = number of transactions that came back.
@@ -64,10 +60,7 @@ fn recovered(name: &str, bytes: Vec<u8>) -> Result<usize, BrokerError> {
     let left = cluster.values(&partition(0));
     let expected: Vec<String> = (0..left.len()).map(|i| i.to_string()).collect();
     assert_eq!(left, expected);
-    let right: Vec<String> = expected
-        .iter()
-        .flat_map(|i| [i.clone(), "x".to_owned()])
-        .collect();
+    let right: Vec<String> = expected.iter().flat_map(|i| [i.clone(), "x".to_owned()]).collect();
     assert_eq!(cluster.values(&partition(1)), right);
     let group = cluster.committed("g", &partition(0));
     assert_eq!(group, left.len().checked_sub(1).map(|last| last as i64));
@@ -75,10 +68,7 @@ fn recovered(name: &str, bytes: Vec<u8>) -> Result<usize, BrokerError> {
 }
 
 fn journals() -> Vec<&'static (String, Vec<u8>)> {
-    FILES
-        .iter()
-        .filter(|(name, _)| name.ends_with(".journal"))
-        .collect()
+    FILES.iter().filter(|(name, _)| name.ends_with(".journal")).collect()
 }
 
 proptest! {

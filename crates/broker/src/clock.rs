@@ -23,14 +23,9 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the adapter that reads the system's clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the adapter that reads the system's clock")]
     pub fn new() -> Self {
-        Self {
-            start: Instant::now(),
-        }
+        Self { start: Instant::now() }
     }
 }
 
@@ -41,10 +36,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the adapter that reads the system's clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the adapter that reads the system's clock")]
     fn wall_ms(&self) -> i64 {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -66,9 +58,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock at `wall_ms` milliseconds since the Unix epoch.
     pub fn at(wall_ms: i64) -> Self {
-        Self {
-            now_ms: Arc::new(AtomicI64::new(wall_ms)),
-        }
+        Self { now_ms: Arc::new(AtomicI64::new(wall_ms)) }
     }
 
     /// Moves the clock forward by whole milliseconds; what is below a millisecond is dropped.

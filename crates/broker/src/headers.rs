@@ -32,20 +32,13 @@ impl Headers {
     /// The value of the last header called `key`, if there is one (Kafka's `lastHeader`).
     #[doc(alias = "lastHeader")]
     pub fn last(&self, key: &str) -> Option<&Header> {
-        self.0
-            .as_ref()?
-            .iter()
-            .rev()
-            .find(|header| &*header.key == key)
+        self.0.as_ref()?.iter().rev().find(|header| &*header.key == key)
     }
 
     /// Adds a header at the end.
     #[doc(alias = "add")]
     pub fn push(&mut self, key: impl Into<Arc<str>>, value: Option<&[u8]>) {
-        let header = Header {
-            key: key.into(),
-            value: value.map(Into::into),
-        };
+        let header = Header { key: key.into(), value: value.map(Into::into) };
         Arc::make_mut(self.0.get_or_insert_default()).push(header);
     }
 
@@ -60,10 +53,6 @@ impl Headers {
 impl FromIterator<Header> for Headers {
     fn from_iter<I: IntoIterator<Item = Header>>(headers: I) -> Self {
         let headers: Vec<Header> = headers.into_iter().collect();
-        if headers.is_empty() {
-            Self(None)
-        } else {
-            Self(Some(Arc::new(headers)))
-        }
+        if headers.is_empty() { Self(None) } else { Self(Some(Arc::new(headers))) }
     }
 }

@@ -27,12 +27,7 @@ impl FromStr for TaskId {
     fn from_str(text: &str) -> Result<Self, String> {
         let parse = |part: &str| part.parse().ok();
         text.split_once('_')
-            .and_then(|(s, p)| {
-                Some(Self {
-                    sub_topology: parse(s)?,
-                    partition: parse(p)?,
-                })
-            })
+            .and_then(|(s, p)| Some(Self { sub_topology: parse(s)?, partition: parse(p)? }))
             .ok_or_else(|| format!("'{text}' is not a task id such as 0_1"))
     }
 }

@@ -29,10 +29,7 @@ impl ProducerOptions {
         client_id: impl Into<String>,
         transactional_id: impl Into<String>,
     ) -> Self {
-        Self {
-            transactional_id: Some(transactional_id.into()),
-            ..Self::idempotent(client_id)
-        }
+        Self { transactional_id: Some(transactional_id.into()), ..Self::idempotent(client_id) }
     }
 }
 

@@ -30,11 +30,7 @@ pub struct RecordView<'a> {
 impl RecordView<'_> {
     /// Copies the headers out.
     pub fn headers(&self) -> Headers {
-        if self.headers.is_empty() {
-            Headers::new()
-        } else {
-            decode_headers(self.headers)
-        }
+        if self.headers.is_empty() { Headers::new() } else { decode_headers(self.headers) }
     }
 }
 
@@ -97,11 +93,7 @@ impl RecordBuffer {
         let value_start = self.bytes.len();
         match value(&mut self.bytes) {
             Ok(present) => {
-                let value_len = if present {
-                    (self.bytes.len() - value_start) as i32
-                } else {
-                    -1
-                };
+                let value_len = if present { (self.bytes.len() - value_start) as i32 } else { -1 };
                 self.bytes[start + 16..start + 20].copy_from_slice(&value_len.to_le_bytes());
                 self.count += 1;
                 Ok(())
@@ -174,13 +166,7 @@ impl RecordBatch {
         base_offset: i64,
         next_offset: i64,
     ) -> Self {
-        Self {
-            bytes,
-            start,
-            end,
-            base_offset,
-            next_offset,
-        }
+        Self { bytes, start, end, base_offset, next_offset }
     }
 
     /// A batch without records that moves the reader to `next_offset`.
@@ -356,10 +342,8 @@ mod tests {
 
         let len = buffer.size();
         let batch = RecordBatch::new(buffer.as_bytes().into(), 0, len, 10, 13);
-        let read: Vec<_> = batch
-            .iter()
-            .map(|r| (r.offset, r.timestamp, r.key, r.value, r.headers()))
-            .collect();
+        let read: Vec<_> =
+            batch.iter().map(|r| (r.offset, r.timestamp, r.key, r.value, r.headers())).collect();
         let expected: Vec<(i64, i64, Option<&[u8]>, Option<&[u8]>, Headers)> = vec![
             (10, 5, Some(b"a"), Some(b"xy"), headers),
             (11, -1, None, None, Headers::new()),

@@ -13,10 +13,7 @@ pub struct TopicPartition {
 impl TopicPartition {
     /// Names partition `partition` of `topic`.
     pub fn new(topic: impl Into<Arc<str>>, partition: u32) -> Self {
-        Self {
-            topic: topic.into(),
-            partition,
-        }
+        Self { topic: topic.into(), partition }
     }
 }
 
@@ -38,9 +35,6 @@ pub struct OffsetAndMetadata {
 impl OffsetAndMetadata {
     /// A position without a note.
     pub fn new(offset: i64) -> Self {
-        Self {
-            offset,
-            metadata: String::new(),
-        }
+        Self { offset, metadata: String::new() }
     }
 }

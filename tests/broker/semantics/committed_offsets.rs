@@ -9,24 +9,12 @@ pub fn offsets_are_part_of_a_transaction(cluster: &Cluster) {
     let mut offsets = at(&partition, 5);
     offsets[0].1.metadata = "note".to_owned();
     producer.send_offsets(&offsets, &nobody("g")).unwrap();
-    let error = cluster
-        .consumer()
-        .committed("g", std::slice::from_ref(&partition))
-        .unwrap_err();
-    assert!(
-        matches!(error, BrokerError::UnstableOffsets(_)) && error.is_retriable(),
-        "{error}"
-    );
+    let error = cluster.consumer().committed("g", std::slice::from_ref(&partition)).unwrap_err();
+    assert!(matches!(error, BrokerError::UnstableOffsets(_)) && error.is_retriable(), "{error}");
     commit(&mut *producer);
-    let committed = cluster
-        .consumer()
-        .committed("g", std::slice::from_ref(&partition))
-        .unwrap();
+    let committed = cluster.consumer().committed("g", std::slice::from_ref(&partition)).unwrap();
     assert_eq!(committed, [Some(offsets[0].1.clone())]);
-    assert_eq!(
-        cluster.broker.admin().unwrap().group_offsets("g").unwrap(),
-        offsets
-    );
+    assert_eq!(cluster.broker.admin().unwrap().group_offsets("g").unwrap(), offsets);
 }
 
 pub fn aborted_offsets_are_forgotten(cluster: &Cluster) {
@@ -34,9 +22,7 @@ pub fn aborted_offsets_are_forgotten(cluster: &Cluster) {
     let mut producer = cluster.transactional("forgotten");
     for (offset, committed) in [(3, true), (5, false)] {
         producer.begin().unwrap();
-        producer
-            .send_offsets(&at(&partition, offset), &nobody("g"))
-            .unwrap();
+        producer.send_offsets(&at(&partition, offset), &nobody("g")).unwrap();
         if committed {
             commit(&mut *producer);
         } else {
@@ -60,21 +46,14 @@ pub fn commits_without_a_transaction(cluster: &Cluster) {
     let partition = cluster.topic(1);
     let mut consumer = cluster.consumer();
     assert_eq!(cluster.committed("plain", &partition), None);
-    consumer
-        .commit(&at(&partition, 2), &nobody("plain"))
-        .unwrap();
-    consumer
-        .commit(&at(&partition, 1), &nobody("plain"))
-        .unwrap();
+    consumer.commit(&at(&partition, 2), &nobody("plain")).unwrap();
+    consumer.commit(&at(&partition, 1), &nobody("plain")).unwrap();
     assert_eq!(cluster.committed("plain", &partition), Some(1));
     let mut stranger = nobody("plain");
     stranger.member = "stranger".to_owned();
     stranger.generation = 1;
     let error = consumer.commit(&at(&partition, 9), &stranger).unwrap_err();
-    assert!(
-        matches!(error, BrokerError::UnknownMember { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, BrokerError::UnknownMember { .. }), "{error}");
 }
 
 pub fn commits_of_a_group_with_members_need_a_member(cluster: &Cluster) {
@@ -83,13 +62,8 @@ pub fn commits_of_a_group_with_members_need_a_member(cluster: &Cluster) {
     let identity = identity(&member.poll().unwrap());
     let mut consumer = cluster.consumer();
     consumer.commit(&at(&partition, 1), &identity).unwrap();
-    let error = consumer
-        .commit(&at(&partition, 2), &nobody("members"))
-        .unwrap_err();
-    assert!(
-        matches!(error, BrokerError::UnknownMember { .. }),
-        "{error}"
-    );
+    let error = consumer.commit(&at(&partition, 2), &nobody("members")).unwrap_err();
+    assert!(matches!(error, BrokerError::UnknownMember { .. }), "{error}");
     let mut instance = identity.clone();
     instance.instance = Some("somebody".to_owned());
     let error = consumer.commit(&at(&partition, 2), &instance).unwrap_err();
@@ -108,20 +82,11 @@ pub fn commits_of_an_old_generation_are_refused(cluster: &Cluster) {
     let mut producer = cluster.transactional("old");
     producer.begin().unwrap();
     let error = producer.send_offsets(&at(&partition, 1), &old).unwrap_err();
-    assert!(
-        matches!(error, BrokerError::IllegalGeneration { .. }) && error.is_fenced(),
-        "{error}"
-    );
+    assert!(matches!(error, BrokerError::IllegalGeneration { .. }) && error.is_fenced(), "{error}");
     producer.send_offsets(&at(&partition, 1), &new).unwrap();
     commit(&mut *producer);
-    let error = cluster
-        .consumer()
-        .commit(&at(&partition, 2), &old)
-        .unwrap_err();
-    assert!(
-        matches!(error, BrokerError::IllegalGeneration { .. }),
-        "{error}"
-    );
+    let error = cluster.consumer().commit(&at(&partition, 2), &old).unwrap_err();
+    assert!(matches!(error, BrokerError::IllegalGeneration { .. }), "{error}");
 }
 
 pub fn commits_during_a_rebalance_are_taken(cluster: &Cluster) {
@@ -139,20 +104,14 @@ pub fn commits_during_a_rebalance_are_taken(cluster: &Cluster) {
 pub fn the_admin_changes_offsets_of_empty_groups_only(cluster: &Cluster) {
     let partition = cluster.topic(1);
     let mut admin = cluster.broker.admin().unwrap();
-    admin
-        .alter_group_offsets("admin", &at(&partition, 7))
-        .unwrap();
+    admin.alter_group_offsets("admin", &at(&partition, 7)).unwrap();
     assert_eq!(cluster.committed("admin", &partition), Some(7));
     let mut member = cluster.join("admin", "m", 1);
     member.poll().unwrap();
-    let error = admin
-        .alter_group_offsets("admin", &at(&partition, 8))
-        .unwrap_err();
+    let error = admin.alter_group_offsets("admin", &at(&partition, 8)).unwrap_err();
     assert!(matches!(error, BrokerError::GroupNotEmpty(_)), "{error}");
     member.leave().unwrap();
-    admin
-        .delete_group_offsets("admin", std::slice::from_ref(&partition))
-        .unwrap();
+    admin.delete_group_offsets("admin", std::slice::from_ref(&partition)).unwrap();
     assert_eq!(cluster.committed("admin", &partition), None);
     assert!(admin.group_offsets("admin").unwrap().is_empty());
 }

@@ -17,10 +17,7 @@ pub fn a_second_member_takes_over_what_the_first_releases(cluster: &Cluster) {
     let mut first = cluster.join("second", "a", 4);
     let mut of_first = settle(&mut [&mut first]).remove(0);
     let mut second = cluster.join("second", "b", 4);
-    assert!(
-        first.poll().unwrap().is_empty(),
-        "the second one has not polled yet"
-    );
+    assert!(first.poll().unwrap().is_empty(), "the second one has not polled yet");
     let of_second = second.poll().unwrap();
     assert_eq!(owned(&of_second), [], "nothing before it is released");
     of_first.extend(first.poll().unwrap());
@@ -28,16 +25,11 @@ pub fn a_second_member_takes_over_what_the_first_releases(cluster: &Cluster) {
         panic!("{of_first:?}");
     };
     assert_eq!(revoked.len(), 2);
-    assert_eq!(
-        identity(&of_first).generation,
-        identity(&of_second).generation
-    );
+    assert_eq!(identity(&of_first).generation, identity(&of_second).generation);
     assert!(second.poll().unwrap().is_empty());
     let partition = cluster.topic(1);
     let mut consumer = cluster.consumer();
-    consumer
-        .commit(&at(&partition, 1), &identity(&of_first))
-        .unwrap();
+    consumer.commit(&at(&partition, 1), &identity(&of_first)).unwrap();
     first.release(revoked).unwrap();
     let granted = second.poll().unwrap();
     assert_eq!(&owned(&granted), revoked);
@@ -50,10 +42,7 @@ pub fn a_member_that_leaves_gives_everything_back(cluster: &Cluster) {
     let events = settle(&mut [&mut first, &mut second]);
     assert_eq!((owned(&events[0]).len(), owned(&events[1]).len()), (2, 2));
     second.leave().unwrap();
-    assert!(matches!(
-        second.poll(),
-        Err(BrokerError::UnknownMember { .. })
-    ));
+    assert!(matches!(second.poll(), Err(BrokerError::UnknownMember { .. })));
     let mut of_first = events[0].clone();
     of_first.extend(first.poll().unwrap());
     assert_eq!(owned(&of_first).len(), 4);
@@ -71,14 +60,8 @@ pub fn a_silent_member_is_put_out_and_loses_everything(cluster: &Cluster) {
     let mut of_lively = events[1].clone();
     of_lively.extend(lively.poll().unwrap());
     assert_eq!(owned(&of_lively).len(), 4, "{of_lively:?}");
-    let error = cluster
-        .consumer()
-        .commit(&at(&partition, 1), &old)
-        .unwrap_err();
-    assert!(
-        matches!(error, BrokerError::UnknownMember { .. }),
-        "{error}"
-    );
+    let error = cluster.consumer().commit(&at(&partition, 1), &old).unwrap_err();
+    assert!(matches!(error, BrokerError::UnknownMember { .. }), "{error}");
 
     let back = zombie.poll().unwrap();
     assert_eq!(back[0].change, MembershipChange::Lost(owned(&events[0])));
@@ -96,19 +79,12 @@ pub fn a_static_member_comes_back_to_its_tasks(cluster: &Cluster) {
     let taken = successor.poll().unwrap();
     assert_eq!(owned(&taken), owned(&events[1]));
     assert_eq!(identity(&taken).generation, identity(&events[1]).generation);
-    assert!(
-        other.poll().unwrap().is_empty(),
-        "the others notice nothing"
-    );
+    assert!(other.poll().unwrap().is_empty(), "the others notice nothing");
     assert!(former.poll().is_err());
     let mut consumer = cluster.consumer();
-    let error = consumer
-        .commit(&at(&partition, 1), &identity(&events[1]))
-        .unwrap_err();
+    let error = consumer.commit(&at(&partition, 1), &identity(&events[1])).unwrap_err();
     assert!(error.is_fenced(), "{error}");
-    consumer
-        .commit(&at(&partition, 1), &identity(&taken))
-        .unwrap();
+    consumer.commit(&at(&partition, 1), &identity(&taken)).unwrap();
 }
 
 pub fn three_members_share_evenly(cluster: &Cluster) {

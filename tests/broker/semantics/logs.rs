@@ -69,23 +69,11 @@ pub fn positions_outside_the_log(cluster: &Cluster) {
     let mut consumer = cluster.consumer();
     consumer.assign(&partition, 5).unwrap();
     let error = consumer.fetch(&partition, 1000).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            BrokerError::OffsetOutOfRange {
-                offset: 5,
-                end: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, BrokerError::OffsetOutOfRange { offset: 5, end: 1, .. }), "{error}");
     let missing = TopicPartition::new(partition.topic.clone(), 1);
     let error = consumer.offsets(&missing).unwrap_err();
     assert!(matches!(error, BrokerError::UnknownPartition(_)), "{error}");
-    let error = consumer
-        .offsets(&TopicPartition::new("nowhere", 0))
-        .unwrap_err();
+    let error = consumer.offsets(&TopicPartition::new("nowhere", 0)).unwrap_err();
     assert!(matches!(error, BrokerError::UnknownTopic(_)), "{error}");
 }
 
@@ -109,15 +97,9 @@ pub fn deleted_records_are_gone(cluster: &Cluster) {
     let mut consumer = cluster.consumer();
     consumer.assign(&partition, 1).unwrap();
     let error = consumer.fetch(&partition, 1000).unwrap_err();
-    assert!(
-        matches!(error, BrokerError::OffsetOutOfRange { beginning: 2, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, BrokerError::OffsetOutOfRange { beginning: 2, .. }), "{error}");
     let error = admin.delete_records(&[(partition.clone(), 4)]).unwrap_err();
-    assert!(
-        matches!(error, BrokerError::OffsetOutOfRange { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, BrokerError::OffsetOutOfRange { .. }), "{error}");
 }
 
 pub fn a_record_too_large_is_refused(cluster: &Cluster) {
@@ -125,13 +107,8 @@ pub fn a_record_too_large_is_refused(cluster: &Cluster) {
         cluster.create(|name| NewTopic::new(name, 1).config("max.message.bytes", "1000"));
     let mut producer = cluster.producer();
     let large = "x".repeat(2000);
-    let error = producer
-        .send(&partition, &mut buffer(&["small", &large]))
-        .unwrap_err();
-    assert!(
-        matches!(error, BrokerError::RecordTooLarge { limit: 1000, .. }),
-        "{error}"
-    );
+    let error = producer.send(&partition, &mut buffer(&["small", &large])).unwrap_err();
+    assert!(matches!(error, BrokerError::RecordTooLarge { limit: 1000, .. }), "{error}");
     let many: Vec<&str> = vec!["small"; 100];
     send(&mut *producer, &partition, &many);
     assert_eq!(cluster.values(&partition).len(), 100);

@@ -31,22 +31,12 @@ pub fn a_deleted_topic_comes_back_empty(cluster: &Cluster) {
     let partition = cluster.topic(1);
     send(&mut *cluster.producer(), &partition, &["a"]);
     let mut consumer = cluster.consumer();
-    consumer
-        .commit(&at(&partition, 1), &nobody("deleted"))
-        .unwrap();
+    consumer.commit(&at(&partition, 1), &nobody("deleted")).unwrap();
     let mut admin = cluster.broker.admin().unwrap();
     admin.delete_topic(&partition.topic).unwrap();
-    assert!(matches!(
-        consumer.offsets(&partition),
-        Err(BrokerError::UnknownTopic(_))
-    ));
-    assert!(matches!(
-        admin.delete_topic(&partition.topic),
-        Err(BrokerError::UnknownTopic(_))
-    ));
-    admin
-        .create_topics(&[NewTopic::new(&*partition.topic, 1)])
-        .unwrap();
+    assert!(matches!(consumer.offsets(&partition), Err(BrokerError::UnknownTopic(_))));
+    assert!(matches!(admin.delete_topic(&partition.topic), Err(BrokerError::UnknownTopic(_))));
+    admin.create_topics(&[NewTopic::new(&*partition.topic, 1)]).unwrap();
     assert_eq!(cluster.read(&partition), []);
     assert_eq!(cluster.committed("deleted", &partition), None);
 }
@@ -67,9 +57,6 @@ pub fn invalid_topics_are_refused(cluster: &Cluster) {
             topic = topic.config("cleanup.policy", config);
         }
         let error = admin.create_topics(&[topic]).unwrap_err();
-        assert!(
-            matches!(error, BrokerError::InvalidTopic { .. }),
-            "{name}: {error}"
-        );
+        assert!(matches!(error, BrokerError::InvalidTopic { .. }), "{name}: {error}");
     }
 }

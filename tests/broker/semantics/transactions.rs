@@ -28,10 +28,7 @@ pub fn aborted_records_are_never_seen(cluster: &Cluster) {
     producer.abort().unwrap();
     producer.abort().unwrap();
     transact(&mut *producer, &partition, &["c"]);
-    assert_eq!(
-        cluster.read(&partition),
-        [(0, "a".to_owned()), (4, "c".to_owned())]
-    );
+    assert_eq!(cluster.read(&partition), [(0, "a".to_owned()), (4, "c".to_owned())]);
 
     producer.begin().unwrap();
     send(&mut *producer, &partition, &["d"]);
@@ -70,10 +67,7 @@ pub fn the_last_stable_offset_waits_for_the_earliest_transaction(cluster: &Clust
     assert_eq!((ends.beginning, ends.last_stable, ends.end), (0, 1, 5));
     assert_eq!(cluster.values(&partition), ["plain"]);
     commit(&mut *first);
-    assert_eq!(
-        cluster.values(&partition),
-        ["plain", "slow", "quick", "late"]
-    );
+    assert_eq!(cluster.values(&partition), ["plain", "slow", "quick", "late"]);
 }
 
 pub fn a_transaction_spans_partitions(cluster: &Cluster) {
@@ -98,19 +92,10 @@ pub fn a_new_producer_fences_the_old_one(cluster: &Cluster) {
     send(&mut *old, &partition, &["lost"]);
     let mut new = cluster.transactional("fenced");
     let ends = cluster.consumer().offsets(&partition).unwrap();
-    assert_eq!(
-        ends.last_stable, ends.end,
-        "what the old one left open is aborted at once"
-    );
+    assert_eq!(ends.last_stable, ends.end, "what the old one left open is aborted at once");
     let error = old.send(&partition, &mut buffer(&["x"])).unwrap_err();
-    assert!(
-        matches!(error, BrokerError::ProducerFenced(_)) && error.is_fenced(),
-        "{error}"
-    );
-    assert!(matches!(
-        commit_error(&mut *old),
-        BrokerError::ProducerFenced(_)
-    ));
+    assert!(matches!(error, BrokerError::ProducerFenced(_)) && error.is_fenced(), "{error}");
+    assert!(matches!(commit_error(&mut *old), BrokerError::ProducerFenced(_)));
     assert!(matches!(old.abort(), Err(BrokerError::ProducerFenced(_))));
     assert!(matches!(old.begin(), Err(BrokerError::ProducerFenced(_))));
     transact(&mut *new, &partition, &["kept"]);
@@ -124,31 +109,19 @@ pub fn an_overdue_transaction_is_aborted_and_fenced(cluster: &Cluster) {
     send(&mut *producer, &partition, &["a"]);
     send(&mut *cluster.producer(), &partition, &["b"]);
     assert!(cluster.values(&partition).is_empty());
-    cluster
-        .clock
-        .advance(TRANSACTION_TIMEOUT + Duration::from_millis(1));
+    cluster.clock.advance(TRANSACTION_TIMEOUT + Duration::from_millis(1));
     assert_eq!(cluster.values(&partition), ["b"]);
-    assert!(matches!(
-        commit_error(&mut *producer),
-        BrokerError::ProducerFenced(_)
-    ));
+    assert!(matches!(commit_error(&mut *producer), BrokerError::ProducerFenced(_)));
 }
 
 pub fn calls_out_of_order_are_refused(cluster: &Cluster) {
     let partition = cluster.topic(1);
     let mut producer = cluster.transactional("order");
     let invalid = |error: BrokerError| {
-        assert!(
-            matches!(error, BrokerError::InvalidTransactionState(_)),
-            "{error}"
-        );
+        assert!(matches!(error, BrokerError::InvalidTransactionState(_)), "{error}");
     };
     invalid(producer.send(&partition, &mut buffer(&["a"])).unwrap_err());
-    invalid(
-        producer
-            .send_offsets(&at(&partition, 1), &nobody("order"))
-            .unwrap_err(),
-    );
+    invalid(producer.send_offsets(&at(&partition, 1), &nobody("order")).unwrap_err());
     invalid(commit_error(&mut *producer));
     producer.begin().unwrap();
     invalid(producer.begin().unwrap_err());

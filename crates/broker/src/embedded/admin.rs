@@ -66,11 +66,8 @@ impl EmbeddedAdmin {
 impl Admin for EmbeddedAdmin {
     fn list_topics(&mut self) -> Result<Vec<String>, BrokerError> {
         self.look(|state| {
-            let mut names: Vec<String> = state
-                .topics
-                .values()
-                .map(|topic| topic.name.to_string())
-                .collect();
+            let mut names: Vec<String> =
+                state.topics.values().map(|topic| topic.name.to_string()).collect();
             names.sort_unstable();
             Ok(names)
         })

@@ -26,16 +26,11 @@ pub(super) fn assign(
     let mut table = Table::new(members);
     let mut sub_topologies: BTreeMap<u32, Vec<TaskId>> = BTreeMap::new();
     for task in tasks {
-        let owner = previous
-            .get(task)
-            .and_then(|owner| members.iter().position(|m| m == owner));
+        let owner = previous.get(task).and_then(|owner| members.iter().position(|m| m == owner));
         if let Some(owner) = owner {
             table.give(*task, owner);
         }
-        sub_topologies
-            .entry(task.sub_topology)
-            .or_default()
-            .push(*task);
+        sub_topologies.entry(task.sub_topology).or_default().push(*task);
     }
     for (sub_topology, tasks) in &sub_topologies {
         table.level_sub_topology(*sub_topology, tasks);
@@ -53,11 +48,7 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(members: &'a [MemberNumber]) -> Self {
-        Self {
-            members,
-            held: vec![BTreeMap::new(); members.len()],
-            totals: vec![0; members.len()],
-        }
+        Self { members, held: vec![BTreeMap::new(); members.len()], totals: vec![0; members.len()] }
     }
 
     fn give(&mut self, task: TaskId, member: usize) {
@@ -76,9 +67,7 @@ impl<'a> Table<'a> {
     }
 
     fn count(&self, member: usize, sub_topology: u32) -> usize {
-        self.held[member]
-            .get(&sub_topology)
-            .map_or(0, BTreeSet::len)
+        self.held[member].get(&sub_topology).map_or(0, BTreeSet::len)
     }
 
     /// Takes from those who have too many tasks of the sub-topology, then gives what has no owner
@@ -99,9 +88,8 @@ impl<'a> Table<'a> {
                 least
             };
             for _ in allowed..count {
-                let last = self.held[member]
-                    .get(&sub_topology)
-                    .and_then(|tasks| tasks.last().copied());
+                let last =
+                    self.held[member].get(&sub_topology).and_then(|tasks| tasks.last().copied());
                 if let Some(task) = last {
                     self.take(task, member);
                 }
@@ -128,9 +116,7 @@ impl<'a> Table<'a> {
     fn level_totals(&mut self, previous: &Assignment) {
         loop {
             let all = 0..self.members.len();
-            let richest = all
-                .clone()
-                .max_by_key(|m| (self.totals[*m], std::cmp::Reverse(*m)));
+            let richest = all.clone().max_by_key(|m| (self.totals[*m], std::cmp::Reverse(*m)));
             let poorest = all.min_by_key(|m| (self.totals[*m], *m));
             let (Some(rich), Some(poor)) = (richest, poorest) else {
                 return;
@@ -161,11 +147,7 @@ impl<'a> Table<'a> {
         self.held
             .into_iter()
             .enumerate()
-            .flat_map(|(m, held)| {
-                held.into_values()
-                    .flatten()
-                    .map(move |task| (task, members[m]))
-            })
+            .flat_map(|(m, held)| held.into_values().flatten().map(move |task| (task, members[m])))
             .collect()
     }
 }
@@ -176,10 +158,7 @@ mod tests {
 
     fn tasks(shape: &[u32]) -> BTreeSet<TaskId> {
         let all = shape.iter().enumerate().flat_map(|(sub, partitions)| {
-            (0..*partitions).map(move |partition| TaskId {
-                sub_topology: sub as u32,
-                partition,
-            })
+            (0..*partitions).map(move |partition| TaskId { sub_topology: sub as u32, partition })
         });
         all.collect()
     }
@@ -195,10 +174,7 @@ mod tests {
         for sub in 0..shape.len() as u32 {
             let of = |m: &u64| {
                 let mut owned = assignment.iter().filter(|(_, owner)| *owner == m);
-                owned
-                    .by_ref()
-                    .filter(|(t, _)| t.sub_topology == sub)
-                    .count()
+                owned.by_ref().filter(|(t, _)| t.sub_topology == sub).count()
             };
             assert!(spread(members.iter().map(of)) <= 1, "{sub}: {assignment:?}");
         }

@@ -115,12 +115,7 @@ impl EmbeddedBrokerBuilder {
 
     pub(super) fn in_memory(self) -> EmbeddedBroker {
         let state = State::default();
-        EmbeddedBroker::new(Shared::new(
-            self.clock,
-            state,
-            self.maintenance_interval,
-            None,
-        ))
+        EmbeddedBroker::new(Shared::new(self.clock, state, self.maintenance_interval, None))
     }
 
     fn durable(self, storage: Arc<dyn Storage>) -> Result<EmbeddedBroker, BrokerError> {
@@ -138,17 +133,12 @@ impl EmbeddedBrokerBuilder {
     fn recovered(&self, writer: &JournalWriter) -> Result<State, BrokerError> {
         let recovered = recover(writer)?;
         let mut state = recovered.state;
-        state.journal = Some(Journal::new(
-            recovered.segments,
-            self.segment_bytes,
-            self.cache_bytes,
-        ));
+        state.journal =
+            Some(Journal::new(recovered.segments, self.segment_bytes, self.cache_bytes));
         state.start_segment();
         state.abort_left_open();
         let state = Mutex::new(state);
         writer.sync_all(&state)?;
-        Ok(state
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }

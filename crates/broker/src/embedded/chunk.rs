@@ -108,9 +108,5 @@ impl Chunk {
 
 /// Largest timestamp of a batch; the smallest there is when it is empty.
 pub(super) fn max_timestamp(batch: &RecordBatch) -> i64 {
-    batch
-        .iter()
-        .map(|record| record.timestamp)
-        .max()
-        .unwrap_or(i64::MIN)
+    batch.iter().map(|record| record.timestamp).max().unwrap_or(i64::MIN)
 }

@@ -198,9 +198,8 @@ impl Compaction {
         let mut at = batch.first();
         while let Some(start) = at {
             let (record, next) = batch.read(start);
-            let is_last = record
-                .key
-                .is_none_or(|key| last.get(&key_hash(key)) == Some(&record.offset));
+            let is_last =
+                record.key.is_none_or(|key| last.get(&key_hash(key)) == Some(&record.offset));
             let is_tombstone = record.value.is_none() && record.key.is_some();
             if is_last && !(is_tombstone && horizon < self.wall_ms) {
                 let until = next.unwrap_or(bytes.bytes.len());
@@ -281,11 +280,7 @@ impl Joiner {
             max_timestamp: Some(self.max_timestamp),
             delete_horizon: self.has_tombstones.then_some(self.horizon),
         });
-        self.done.push(Replacement {
-            from,
-            until: self.until,
-            chunk,
-        });
+        self.done.push(Replacement { from, until: self.until, chunk });
         self.has_tombstones = false;
     }
 

@@ -49,12 +49,7 @@ impl EmbeddedConsumer {
             state.check_open()?;
             Ok(state.number_client())
         })?;
-        Ok(Self {
-            shared,
-            number,
-            options,
-            cursors: FxHashMap::default(),
-        })
+        Ok(Self { shared, number, options, cursors: FxHashMap::default() })
     }
 }
 
@@ -68,10 +63,7 @@ impl Consumer for EmbeddedConsumer {
             }
             Ok(())
         })?;
-        let cursor = Cursor {
-            position: offset,
-            within: None,
-        };
+        let cursor = Cursor { position: offset, within: None };
         self.cursors.insert(partition.clone(), cursor);
         Ok(())
     }
@@ -148,10 +140,7 @@ impl Consumer for EmbeddedConsumer {
                 return Err(BrokerError::UnstableOffsets(group.to_owned()));
             }
             let committed = known.offsets.committed();
-            Ok(partitions
-                .iter()
-                .map(|tp| committed.get(tp).cloned())
-                .collect())
+            Ok(partitions.iter().map(|tp| committed.get(tp).cloned()).collect())
         })
     }
 

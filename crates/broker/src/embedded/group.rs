@@ -31,10 +31,7 @@ pub(super) struct Group {
 impl Group {
     /// A group without members.
     pub(super) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Whether it has no members.
@@ -95,8 +92,7 @@ impl Group {
 
     /// Whether another member than the one with `id` holds the static identity.
     pub(super) fn is_taken_over(&self, instance: Option<&str>, id: &str) -> bool {
-        self.holder_of(instance)
-            .is_some_and(|number| self.members[&number].id != id)
+        self.holder_of(instance).is_some_and(|number| self.members[&number].id != id)
     }
 
     /// Gives what the former holder of a static identity owned to its successor. What the former
@@ -197,9 +193,7 @@ impl Group {
             member: identity.member.clone(),
         };
         let mut members = self.members.values();
-        let member = members
-            .find(|member| member.id == identity.member)
-            .ok_or_else(unknown)?;
+        let member = members.find(|member| member.id == identity.member).ok_or_else(unknown)?;
         if identity.instance.is_some() && identity.instance != member.instance {
             return Err(unknown());
         }
@@ -227,11 +221,8 @@ impl Group {
         }
         self.rebalancing = false;
         self.generation += 1;
-        let tasks: BTreeSet<TaskId> = self
-            .members
-            .values()
-            .flat_map(|member| member.tasks.iter().copied())
-            .collect();
+        let tasks: BTreeSet<TaskId> =
+            self.members.values().flat_map(|member| member.tasks.iter().copied()).collect();
         let numbers: Vec<MemberNumber> = self.members.keys().copied().collect();
         self.target = assign(&tasks, &numbers, &self.target);
 
@@ -251,10 +242,7 @@ impl Group {
             .collect();
         self.grant(&free, wakes);
         for member in self.members.values_mut() {
-            let told = member
-                .events
-                .back()
-                .is_some_and(|(g, _)| *g == self.generation);
+            let told = member.events.back().is_some_and(|(g, _)| *g == self.generation);
             if !told {
                 let change = MembershipChange::Assigned(Vec::new());
                 member.events.push_back((self.generation, change));

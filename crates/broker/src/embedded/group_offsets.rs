@@ -23,9 +23,7 @@ impl GroupOffsets {
 
     /// Whether an open transaction may still change the offset of `partition`.
     pub(super) fn is_unstable(&self, partition: &TopicPartition) -> bool {
-        self.pending
-            .values()
-            .any(|offsets| offsets.contains_key(partition))
+        self.pending.values().any(|offsets| offsets.contains_key(partition))
     }
 
     /// Commits at once.
@@ -40,10 +38,7 @@ impl GroupOffsets {
         partition: TopicPartition,
         offset: OffsetAndMetadata,
     ) {
-        self.pending
-            .entry(producer)
-            .or_default()
-            .insert(partition, offset);
+        self.pending.entry(producer).or_default().insert(partition, offset);
     }
 
     /// Ends the producer's transaction, and gives back what it held.

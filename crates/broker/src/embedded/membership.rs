@@ -27,21 +27,11 @@ impl EmbeddedMembership {
     /// Joins.
     pub(super) fn join(shared: Arc<Shared>, join: GroupJoin) -> Result<Self, BrokerError> {
         let (number, id) = join_group(&shared, &join)?;
-        Ok(Self {
-            shared,
-            join,
-            number,
-            id,
-            held: BTreeSet::new(),
-            left: false,
-        })
+        Ok(Self { shared, join, number, id, held: BTreeSet::new(), left: false })
     }
 
     fn unknown(&self) -> BrokerError {
-        BrokerError::UnknownMember {
-            group: self.join.group.clone(),
-            member: self.id.clone(),
-        }
+        BrokerError::UnknownMember { group: self.join.group.clone(), member: self.id.clone() }
     }
 
     fn take_events(&self) -> Result<Option<Vec<MembershipEvent>>, BrokerError> {

@@ -10,10 +10,7 @@ const FORMAT: &str = "millstream-journal 1";
 
 /// Locks the directory, and checks that it is one of `application`, or makes it one when it is new.
 pub(super) fn take_possession(storage: &dyn Storage, application: &str) -> Result<(), BrokerError> {
-    let refuse = |reason: String| BrokerError::Directory {
-        path: storage.location(),
-        reason,
-    };
+    let refuse = |reason: String| BrokerError::Directory { path: storage.location(), reason };
     storage.lock().map_err(|error| {
         refuse(match error.kind() {
             io::ErrorKind::WouldBlock => {

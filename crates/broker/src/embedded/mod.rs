@@ -55,9 +55,7 @@ pub struct EmbeddedBroker {
 
 impl EmbeddedBroker {
     fn new(shared: Shared) -> Self {
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// A broker that keeps everything in memory and goes by the system's clock.

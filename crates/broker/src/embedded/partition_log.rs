@@ -159,11 +159,7 @@ impl PartitionLog {
         marker: i64,
         committed: bool,
     ) {
-        let visibility = if committed {
-            Visibility::Visible
-        } else {
-            Visibility::Aborted
-        };
+        let visibility = if committed { Visibility::Visible } else { Visibility::Aborted };
         let from = self.chunks.partition_point(|chunk| chunk.next <= first);
         for chunk in self.chunks.range_mut(from..) {
             if chunk.base >= marker {
@@ -182,11 +178,7 @@ impl PartitionLog {
             return Read::OutOfRange;
         }
         let committed = isolation == IsolationLevel::ReadCommitted;
-        let limit = if committed {
-            self.last_stable()
-        } else {
-            self.end
-        };
+        let limit = if committed { self.last_stable() } else { self.end };
         if position >= limit {
             return Read::Nothing;
         }
@@ -214,11 +206,7 @@ impl PartitionLog {
         }
         self.log_start = offset;
         self.end = self.end.max(offset);
-        while self
-            .chunks
-            .front()
-            .is_some_and(|chunk| chunk.next <= offset)
-        {
+        while self.chunks.front().is_some_and(|chunk| chunk.next <= offset) {
             if let Some(chunk) = self.chunks.pop_front() {
                 self.size -= chunk.size as u64;
                 dropped.push(chunk);
@@ -257,11 +245,7 @@ impl PartitionLog {
     /// Registers a consumer's waker, in place of an earlier one.
     pub(super) fn subscribe(&mut self, consumer: u64, isolation: IsolationLevel, waker: Waker) {
         self.unsubscribe(consumer);
-        self.subscribers.push(Subscriber {
-            consumer,
-            isolation,
-            waker,
-        });
+        self.subscribers.push(Subscriber { consumer, isolation, waker });
     }
 
     /// Forgets a consumer's waker.
@@ -273,11 +257,6 @@ impl PartitionLog {
     /// an append outside a transaction, else only those who read uncommitted records.
     pub(super) fn wake(&self, stable: bool, wakes: &mut Vec<Waker>) {
         let sees = |s: &&Subscriber| stable || s.isolation == IsolationLevel::ReadUncommitted;
-        wakes.extend(
-            self.subscribers
-                .iter()
-                .filter(sees)
-                .map(|s| s.waker.clone()),
-        );
+        wakes.extend(self.subscribers.iter().filter(sees).map(|s| s.waker.clone()));
     }
 }

@@ -38,12 +38,7 @@ impl EmbeddedProducer {
                 None
             }
         };
-        Ok(Self {
-            shared,
-            transactional,
-            acknowledged: FxHashMap::default(),
-            unsynced: false,
-        })
+        Ok(Self { shared, transactional, acknowledged: FxHashMap::default(), unsynced: false })
     }
 
     fn transactional(&self) -> Result<ProducerEpoch, BrokerError> {
@@ -113,13 +108,11 @@ impl Producer for EmbeddedProducer {
     }
 
     fn is_full(&self, topic: &str) -> bool {
-        self.shared
-            .update(|state| state.topic(topic).is_ok_and(|topic| topic.is_full()))
+        self.shared.update(|state| state.topic(topic).is_ok_and(|topic| topic.is_full()))
     }
 
     fn partitions(&mut self, topic: &str) -> Result<u32, BrokerError> {
-        self.shared
-            .update(|state| Ok(state.topic(topic)?.partitions.len() as u32))
+        self.shared.update(|state| Ok(state.topic(topic)?.partitions.len() as u32))
     }
 
     fn flush(&mut self) -> Result<(), BrokerError> {
@@ -148,8 +141,7 @@ impl Producer for EmbeddedProducer {
             state.begin(who, now)
         })?;
         // A transaction is overdue when its deadline has passed, not when it is reached.
-        self.shared
-            .due_by(deadline.saturating_add(Duration::from_millis(1)));
+        self.shared.due_by(deadline.saturating_add(Duration::from_millis(1)));
         Ok(())
     }
 
@@ -176,8 +168,7 @@ impl Producer for EmbeddedProducer {
             // It may have reached the disk: only opening the broker again will tell.
             return CommitOutcome::Unknown(error);
         }
-        self.shared
-            .update(|state| state.finish_commit(who.id, position));
+        self.shared.update(|state| state.finish_commit(who.id, position));
         CommitOutcome::Committed
     }
 

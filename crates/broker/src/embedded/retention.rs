@@ -38,9 +38,8 @@ fn first_retained(log: &mut PartitionLog, config: &TopicConfig, wall_ms: i64) ->
         if chunk.next > stable {
             break;
         }
-        let too_large = config
-            .retention_bytes
-            .is_some_and(|limit| size - chunk.size as u64 >= limit);
+        let too_large =
+            config.retention_bytes.is_some_and(|limit| size - chunk.size as u64 >= limit);
         let too_old = oldest_ms.is_some_and(|oldest| {
             if chunk.max_timestamp.is_none() {
                 let bytes = chunk.bytes.as_ref();

@@ -138,10 +138,8 @@ impl State {
         if !self.groups.contains_key(name) {
             self.groups.insert(name.to_owned(), Group::new(name));
         }
-        let group = self
-            .groups
-            .get_mut(name)
-            .expect("the group was inserted above when it was missing");
+        let group =
+            self.groups.get_mut(name).expect("the group was inserted above when it was missing");
         (group, &mut self.wakes)
     }
 
@@ -168,13 +166,7 @@ impl State {
         if let Some(topic) = self.topics.get_mut(&id) {
             return topic.grow(partitions);
         }
-        let new = NewTopic {
-            name,
-            partitions,
-            replication_factor: None,
-            configs,
-            bound_bytes,
-        };
+        let new = NewTopic { name, partitions, replication_factor: None, configs, bound_bytes };
         self.insert_topic(Topic::create(id, &new)?);
         Ok(())
     }
@@ -220,10 +212,7 @@ impl State {
             }
         }
         let offsets = partitions.iter().map(|tp| (tp.clone(), None)).collect();
-        self.record(&Entry::Offsets {
-            group: group.to_owned(),
-            offsets,
-        });
+        self.record(&Entry::Offsets { group: group.to_owned(), offsets });
     }
 
     /// Moves the first offset of a partition, and drops what lies before it.

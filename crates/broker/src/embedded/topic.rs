@@ -53,8 +53,7 @@ impl Topic {
                 ),
             });
         }
-        self.partitions
-            .resize_with(total as usize, PartitionLog::new);
+        self.partitions.resize_with(total as usize, PartitionLog::new);
         Ok(())
     }
 
@@ -69,8 +68,7 @@ impl Topic {
 
     /// Whether a partition of a bounded topic is at its bound or above.
     pub(super) fn is_full(&self) -> bool {
-        self.bound_bytes
-            .is_some_and(|bound| self.partitions.iter().any(|log| log.size() >= bound))
+        self.bound_bytes.is_some_and(|bound| self.partitions.iter().any(|log| log.size() >= bound))
     }
 }
 
@@ -87,10 +85,7 @@ fn check_name(name: &str) -> Result<(), BrokerError> {
     } else {
         return Ok(());
     };
-    Err(BrokerError::InvalidTopic {
-        topic: name.to_owned(),
-        reason,
-    })
+    Err(BrokerError::InvalidTopic { topic: name.to_owned(), reason })
 }
 
 fn check_partitions(name: &str, partitions: u32) -> Result<(), BrokerError> {

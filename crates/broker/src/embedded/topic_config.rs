@@ -40,10 +40,8 @@ impl TopicConfig {
         topic: &str,
         configs: &BTreeMap<String, String>,
     ) -> Result<Self, BrokerError> {
-        let invalid = |reason: String| BrokerError::InvalidTopic {
-            topic: topic.to_owned(),
-            reason,
-        };
+        let invalid =
+            |reason: String| BrokerError::InvalidTopic { topic: topic.to_owned(), reason };
         let number = |name: &str, default: i64, least: i64| match configs.get(name) {
             None => Ok(default),
             Some(text) => match text.trim().parse::<i64>() {
@@ -85,10 +83,7 @@ mod tests {
     use super::*;
 
     fn parse(configs: &[(&str, &str)]) -> Result<TopicConfig, BrokerError> {
-        let configs = configs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let configs = configs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         TopicConfig::parse("t", &configs)
     }
 
@@ -102,20 +97,15 @@ mod tests {
         ])
         .unwrap();
         assert!(config.compact && config.delete);
-        assert_eq!(
-            (config.retention_ms, config.retention_bytes),
-            (None, Some(10))
-        );
+        assert_eq!((config.retention_ms, config.retention_bytes), (None, Some(10)));
         assert_eq!(config.max_message_bytes, MAX_MESSAGE_BYTES);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        for (name, value) in [
-            ("cleanup.policy", "forget"),
-            ("retention.ms", "a day"),
-            ("segment.bytes", "0"),
-        ] {
+        for (name, value) in
+            [("cleanup.policy", "forget"), ("retention.ms", "a day"), ("segment.bytes", "0")]
+        {
             let error = parse(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

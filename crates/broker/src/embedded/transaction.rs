@@ -70,16 +70,13 @@ impl State {
     /// A producer as it was.
     pub(super) fn restore_producer(&mut self, id: ProducerId, epoch: Epoch, name: String) {
         self.producer_ids.insert(name.clone(), id);
-        let known = self
-            .producers
-            .entry(id)
-            .or_insert_with(|| TransactionalProducer {
-                transactional_id: name,
-                epoch,
-                timeout: Duration::MAX,
-                open: None,
-                committing: None,
-            });
+        let known = self.producers.entry(id).or_insert_with(|| TransactionalProducer {
+            transactional_id: name,
+            epoch,
+            timeout: Duration::MAX,
+            open: None,
+            committing: None,
+        });
         known.epoch = known.epoch.max(epoch);
     }
 
@@ -89,22 +86,16 @@ impl State {
         let next = self.producers.keys().next_back().map_or(0, |last| last + 1);
         let producer = *self.producer_ids.entry(id.to_owned()).or_insert(next);
         self.abort_open(producer);
-        let known = self
-            .producers
-            .entry(producer)
-            .or_insert_with(|| TransactionalProducer {
-                transactional_id: id.to_owned(),
-                epoch: 0,
-                timeout,
-                open: None,
-                committing: None,
-            });
+        let known = self.producers.entry(producer).or_insert_with(|| TransactionalProducer {
+            transactional_id: id.to_owned(),
+            epoch: 0,
+            timeout,
+            open: None,
+            committing: None,
+        });
         known.timeout = timeout;
         let epoch = self.raise_epoch(producer);
-        ProducerEpoch {
-            id: producer,
-            epoch,
-        }
+        ProducerEpoch { id: producer, epoch }
     }
 
     /// Fences whoever uses the transactional id.
@@ -115,11 +106,7 @@ impl State {
         producer.epoch += 1;
         let epoch = producer.epoch;
         let transactional_id = producer.transactional_id.clone();
-        self.record(&Entry::Producer {
-            id,
-            epoch,
-            transactional_id,
-        });
+        self.record(&Entry::Producer { id, epoch, transactional_id });
         epoch
     }
 
@@ -127,9 +114,7 @@ impl State {
     fn current(&mut self, who: ProducerEpoch) -> Result<&mut TransactionalProducer, BrokerError> {
         match self.producers.get_mut(&who.id) {
             Some(producer) if producer.epoch == who.epoch => Ok(producer),
-            Some(producer) => Err(BrokerError::ProducerFenced(
-                producer.transactional_id.clone(),
-            )),
+            Some(producer) => Err(BrokerError::ProducerFenced(producer.transactional_id.clone())),
             None => Err(BrokerError::ProducerFenced(format!("number {}", who.id))),
         }
     }
@@ -155,11 +140,8 @@ impl State {
                 "a transaction is open already: commit or abort it first".to_owned(),
             ));
         }
-        producer.open = Some(Transaction {
-            began: now,
-            partitions: Vec::new(),
-            groups: BTreeSet::new(),
-        });
+        producer.open =
+            Some(Transaction { began: now, partitions: Vec::new(), groups: BTreeSet::new() });
         Ok(now.saturating_add(producer.timeout))
     }
 
@@ -177,11 +159,7 @@ impl State {
         }
         let unknown = || BrokerError::UnknownTopic(partition.topic.to_string());
         let id = *self.topic_ids.get(&partition.topic).ok_or_else(unknown)?;
-        if self
-            .topics
-            .get(&id)
-            .is_some_and(|t| t.bound_bytes.is_some())
-        {
+        if self.topics.get(&id).is_some_and(|t| t.bound_bytes.is_some()) {
             self.check_room(partition)?;
         }
         let topic = self.topics.get_mut(&id).ok_or_else(unknown)?;
@@ -224,9 +202,7 @@ impl State {
         self.check_offsets(offsets, identity, now)?;
         let (group, _) = self.group_and_wakes(&identity.group);
         for (partition, offset) in offsets {
-            group
-                .offsets
-                .hold(who.id, partition.clone(), offset.clone());
+            group.offsets.hold(who.id, partition.clone(), offset.clone());
         }
         let transaction = self.in_transaction(who)?;
         transaction.groups.insert(identity.group.clone());
@@ -255,11 +231,7 @@ impl State {
     pub(super) fn begin_commit(&mut self, who: ProducerEpoch) -> Result<u64, BrokerError> {
         self.in_transaction(who)?;
         let ended = self.mark_end(who.id, true);
-        let position = if ended.is_empty() {
-            0
-        } else {
-            self.journal_end()
-        };
+        let position = if ended.is_empty() { 0 } else { self.journal_end() };
         if let Some(producer) = self.producers.get_mut(&who.id) {
             producer.committing = Some((ended, position));
         }
@@ -287,12 +259,8 @@ impl State {
                 }
             }
         }
-        let ended = EndedTransaction {
-            producer,
-            committed: false,
-            partitions,
-            offsets: Vec::new(),
-        };
+        let ended =
+            EndedTransaction { producer, committed: false, partitions, offsets: Vec::new() };
         self.record(&Entry::TransactionEnd(ended.clone()));
         self.apply_end(ended);
     }
@@ -305,11 +273,7 @@ impl State {
     }
 
     fn abort_open(&mut self, producer: ProducerId) {
-        if self
-            .producers
-            .get(&producer)
-            .is_some_and(|p| p.open.is_some())
-        {
+        if self.producers.get(&producer).is_some_and(|p| p.open.is_some()) {
             let ended = self.mark_end(producer, false);
             self.apply_end(ended);
         }
@@ -317,10 +281,7 @@ impl State {
 
     /// Writes the markers: the transaction is decided from here on.
     fn mark_end(&mut self, producer: ProducerId, committed: bool) -> EndedTransaction {
-        let open = self
-            .producers
-            .get_mut(&producer)
-            .and_then(|known| known.open.take());
+        let open = self.producers.get_mut(&producer).and_then(|known| known.open.take());
         let (partitions, groups) = open.map_or_else(Default::default, |transaction| {
             (transaction.partitions, transaction.groups)
         });
@@ -350,12 +311,7 @@ impl State {
 
     /// Makes the end of a transaction visible.
     fn apply_end(&mut self, ended: EndedTransaction) {
-        let EndedTransaction {
-            producer,
-            committed,
-            partitions,
-            offsets,
-        } = ended;
+        let EndedTransaction { producer, committed, partitions, offsets } = ended;
         for (topic, partition, first, marker) in partitions {
             let mut wakes = std::mem::take(&mut self.wakes);
             if let Some(log) = self.log_by_id(topic, partition) {
@@ -375,13 +331,8 @@ impl State {
 
     /// Commits offsets outside a transaction.
     pub(super) fn commit_now(&mut self, group: &str, offsets: Offsets) {
-        let recorded = offsets
-            .iter()
-            .map(|(tp, at)| (tp.clone(), Some(at.clone())));
-        let entry = Entry::Offsets {
-            group: group.to_owned(),
-            offsets: recorded.collect(),
-        };
+        let recorded = offsets.iter().map(|(tp, at)| (tp.clone(), Some(at.clone())));
+        let entry = Entry::Offsets { group: group.to_owned(), offsets: recorded.collect() };
         self.record(&entry);
         self.commit_offsets(group, offsets);
     }

@@ -93,9 +93,7 @@ impl State {
         let Some(journal) = &mut self.journal else {
             return;
         };
-        let here = log
-            .chunk_mut(copied.base)
-            .filter(|chunk| chunk.location == copied.location);
+        let here = log.chunk_mut(copied.base).filter(|chunk| chunk.location == copied.location);
         let Some(chunk) = here else { return };
         if chunk.visibility == Visibility::Aborted {
             let dropped = log.replace(copied.base, copied.next, None);

@@ -19,10 +19,7 @@ pub(super) const SYNC_MAGIC: &[u8; 16] = b"\x0bmillstream-sync";
 pub(in crate::embedded) enum Entry<'a> {
     /// The first of a segment; with it the length of the one before, so that it cannot lose its
     /// end unnoticed.
-    SegmentStart {
-        segment: u64,
-        previous_len: Option<u64>,
-    },
+    SegmentStart { segment: u64, previous_len: Option<u64> },
     /// Earlier segments are not needed, and may be deleted. This one is.
     OldestSegment { segment: u64 },
     /// A topic was created, or has got more partitions.
@@ -38,40 +35,18 @@ pub(in crate::embedded) enum Entry<'a> {
     /// Records.
     Chunk(ChunkEntry<'a>),
     /// Compaction left nothing of these offsets.
-    Removed {
-        topic: TopicId,
-        partition: u32,
-        from: i64,
-        until: i64,
-    },
+    Removed { topic: TopicId, partition: u32, from: i64, until: i64 },
     /// A producer was given its number, or an epoch.
-    Producer {
-        id: ProducerId,
-        epoch: Epoch,
-        transactional_id: String,
-    },
+    Producer { id: ProducerId, epoch: Epoch, transactional_id: String },
     /// A transaction was committed or aborted.
     TransactionEnd(EndedTransaction),
     /// A group's offsets were committed outside a transaction; `None` = forgotten.
-    Offsets {
-        group: String,
-        offsets: Vec<(TopicPartition, Option<OffsetAndMetadata>)>,
-    },
+    Offsets { group: String, offsets: Vec<(TopicPartition, Option<OffsetAndMetadata>)> },
     /// The ends of a partition's log.
-    Ends {
-        topic: TopicId,
-        partition: u32,
-        log_start: i64,
-        end: i64,
-        cleaned_until: i64,
-    },
+    Ends { topic: TopicId, partition: u32, log_start: i64, end: i64, cleaned_until: i64 },
     /// Everything in this segment before `up_to` was on the disk when this was written. `position`
     /// is where the entry itself stands.
-    Synced {
-        segment: u64,
-        position: u64,
-        up_to: u64,
-    },
+    Synced { segment: u64, position: u64, up_to: u64 },
 }
 
 /// Records, and where they belong.
@@ -134,10 +109,7 @@ impl<'a> Entry<'a> {
     /// Appends the entry's bytes.
     pub(in crate::embedded) fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::SegmentStart {
-                segment,
-                previous_len,
-            } => {
+            Self::SegmentStart { segment, previous_len } => {
                 out.put_u8(1);
                 out.put_u64(*segment);
                 out.put_option(*previous_len, Put::put_u64);
@@ -146,13 +118,7 @@ impl<'a> Entry<'a> {
                 out.put_u8(10);
                 out.put_u64(*segment);
             }
-            Self::Topic {
-                id,
-                name,
-                partitions,
-                configs,
-                bound_bytes,
-            } => {
+            Self::Topic { id, name, partitions, configs, bound_bytes } => {
                 out.put_u8(2);
                 out.put_u32(*id);
                 out.put_text(name);
@@ -180,23 +146,14 @@ impl<'a> Entry<'a> {
                 out.put_option(chunk.delete_horizon, Put::put_i64);
                 out.extend_from_slice(chunk.records);
             }
-            Self::Removed {
-                topic,
-                partition,
-                from,
-                until,
-            } => {
+            Self::Removed { topic, partition, from, until } => {
                 out.put_u8(5);
                 out.put_u32(*topic);
                 out.put_u32(*partition);
                 out.put_i64(*from);
                 out.put_i64(*until);
             }
-            Self::Producer {
-                id,
-                epoch,
-                transactional_id,
-            } => {
+            Self::Producer { id, epoch, transactional_id } => {
                 out.put_u8(6);
                 out.put_i64(*id);
                 out.put_u32(*epoch);
@@ -215,13 +172,7 @@ impl<'a> Entry<'a> {
                     out.put_option(offset.as_ref(), put_offset);
                 }
             }
-            Self::Ends {
-                topic,
-                partition,
-                log_start,
-                end,
-                cleaned_until,
-            } => {
+            Self::Ends { topic, partition, log_start, end, cleaned_until } => {
                 out.put_u8(9);
                 out.put_u32(*topic);
                 out.put_u32(*partition);
@@ -229,11 +180,7 @@ impl<'a> Entry<'a> {
                 out.put_i64(*end);
                 out.put_i64(*cleaned_until);
             }
-            Self::Synced {
-                segment,
-                position,
-                up_to,
-            } => {
+            Self::Synced { segment, position, up_to } => {
                 out.extend_from_slice(SYNC_MAGIC);
                 out.put_u64(*segment);
                 out.put_u64(*position);
@@ -254,13 +201,8 @@ impl<'a> Entry<'a> {
             });
         }
         Some(match take.u8()? {
-            1 => Self::SegmentStart {
-                segment: take.u64()?,
-                previous_len: take.option(Take::u64)?,
-            },
-            10 => Self::OldestSegment {
-                segment: take.u64()?,
-            },
+            1 => Self::SegmentStart { segment: take.u64()?, previous_len: take.option(Take::u64)? },
+            10 => Self::OldestSegment { segment: take.u64()? },
             2 => Self::Topic {
                 id: take.u32()?,
                 name: take.text()?,
@@ -327,10 +269,7 @@ fn put_offset(out: &mut Vec<u8>, offset: &OffsetAndMetadata) {
 }
 
 fn take_offset(take: &mut Take<'_>) -> Option<OffsetAndMetadata> {
-    Some(OffsetAndMetadata {
-        offset: take.i64()?,
-        metadata: take.text()?,
-    })
+    Some(OffsetAndMetadata { offset: take.i64()?, metadata: take.text()? })
 }
 
 fn put_ended(out: &mut Vec<u8>, ended: &EndedTransaction) {
@@ -373,16 +312,10 @@ mod tests {
 
     #[test]
     fn entries_are_read_as_written() {
-        let offset = OffsetAndMetadata {
-            offset: 7,
-            metadata: "note".to_owned(),
-        };
+        let offset = OffsetAndMetadata { offset: 7, metadata: "note".to_owned() };
         let partition = TopicPartition::new("t", 3);
         let entries = [
-            Entry::SegmentStart {
-                segment: 9,
-                previous_len: Some(3),
-            },
+            Entry::SegmentStart { segment: 9, previous_len: Some(3) },
             Entry::OldestSegment { segment: 8 },
             Entry::Topic {
                 id: 1,
@@ -403,17 +336,8 @@ mod tests {
                 delete_horizon: None,
                 records: b"records",
             }),
-            Entry::Removed {
-                topic: 1,
-                partition: 3,
-                from: 1,
-                until: 2,
-            },
-            Entry::Producer {
-                id: 4,
-                epoch: 2,
-                transactional_id: "x".to_owned(),
-            },
+            Entry::Removed { topic: 1, partition: 3, from: 1, until: 2 },
+            Entry::Producer { id: 4, epoch: 2, transactional_id: "x".to_owned() },
             Entry::TransactionEnd(EndedTransaction {
                 producer: 4,
                 committed: true,
@@ -424,18 +348,8 @@ mod tests {
                 group: "g".to_owned(),
                 offsets: vec![(partition.clone(), Some(offset)), (partition, None)],
             },
-            Entry::Ends {
-                topic: 1,
-                partition: 3,
-                log_start: 1,
-                end: 2,
-                cleaned_until: 0,
-            },
-            Entry::Synced {
-                segment: 9,
-                position: 100,
-                up_to: 90,
-            },
+            Entry::Ends { topic: 1, partition: 3, log_start: 1, end: 2, cleaned_until: 0 },
+            Entry::Synced { segment: 9, position: 100, up_to: 90 },
         ];
         for entry in &entries {
             let mut bytes = Vec::new();

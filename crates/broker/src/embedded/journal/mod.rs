@@ -148,10 +148,7 @@ impl Journal {
         }
         self.segment_began = self.appended;
         self.segments.insert(self.segment, SegmentUse::default());
-        self.append(&Entry::SegmentStart {
-            segment: self.segment,
-            previous_len,
-        });
+        self.append(&Entry::SegmentStart { segment: self.segment, previous_len });
         self.append_oldest();
     }
 
@@ -167,11 +164,7 @@ impl Journal {
     pub(super) fn append(&mut self, entry: &Entry<'_>) -> Location {
         let segment = self.segment;
         let position = self.appended - self.segment_began;
-        if self
-            .pieces
-            .last()
-            .is_none_or(|last| last.segment != segment)
-        {
+        if self.pieces.last().is_none_or(|last| last.segment != segment) {
             let bytes = std::mem::take(&mut self.spare);
             self.pieces.push(Piece { segment, bytes });
         }
@@ -189,11 +182,7 @@ impl Journal {
                 used.live += u64::from(len);
             }
         }
-        Location {
-            segment,
-            position,
-            len,
-        }
+        Location { segment, position, len }
     }
 
     /// Notes that everything up to `end` is on the disk.

@@ -22,12 +22,7 @@ pub(in crate::embedded) struct Recovered {
 pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, BrokerError> {
     let storage = writer.storage();
     let numbers = segment_numbers(writer)?;
-    let mut replay = Replay {
-        storage,
-        state: State::default(),
-        previous_len: None,
-        oldest: 0,
-    };
+    let mut replay = Replay { storage, state: State::default(), previous_len: None, oldest: 0 };
     let mut segments = BTreeMap::new();
     for (i, number) in numbers.iter().enumerate() {
         let name = segment_name(*number);
@@ -43,9 +38,7 @@ pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, 
             );
         }
         if kept == 0 {
-            storage
-                .delete(&name)
-                .map_err(|error| writer.io_error("deleting", &name, &error))?;
+            storage.delete(&name).map_err(|error| writer.io_error("deleting", &name, &error))?;
             continue;
         }
         if is_last {
@@ -58,10 +51,7 @@ pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, 
             };
             cut().map_err(|error| writer.io_error("repairing", &name, &error))?;
         }
-        let used = SegmentUse {
-            len: kept as u64,
-            live: 0,
-        };
+        let used = SegmentUse { len: kept as u64, live: 0 };
         segments.insert(*number, used);
     }
     if let Some(first) = numbers.first().filter(|first| **first > replay.oldest) {
@@ -78,13 +68,9 @@ pub(in crate::embedded) fn recover(writer: &JournalWriter) -> Result<Recovered, 
 
 fn segment_numbers(writer: &JournalWriter) -> Result<Vec<u64>, BrokerError> {
     let storage = writer.storage();
-    let names = storage
-        .list()
-        .map_err(|error| writer.io_error("listing", "", &error))?;
-    let numbers: BTreeSet<u64> = names
-        .iter()
-        .filter_map(|name| name.strip_suffix(".journal")?.parse().ok())
-        .collect();
+    let names = storage.list().map_err(|error| writer.io_error("listing", "", &error))?;
+    let numbers: BTreeSet<u64> =
+        names.iter().filter_map(|name| name.strip_suffix(".journal")?.parse().ok()).collect();
     for (expected, number) in (numbers.first().copied().unwrap_or(0)..).zip(&numbers) {
         if *number != expected {
             return Err(missing(storage, expected));
@@ -184,21 +170,16 @@ impl Replay<'_> {
 impl State {
     fn locations(&self) -> impl Iterator<Item = Location> {
         let logs = self.topics.values().flat_map(|topic| &topic.partitions);
-        logs.flat_map(|log| log.chunks())
-            .filter_map(|chunk| chunk.location)
+        logs.flat_map(|log| log.chunks()).filter_map(|chunk| chunk.location)
     }
 
     /// Repeats a change. What concerns a topic that is gone is passed over.
     fn replay(&mut self, entry: Entry<'_>, location: Location) -> Result<(), BrokerError> {
         match entry {
             Entry::SegmentStart { .. } | Entry::OldestSegment { .. } | Entry::Synced { .. } => {}
-            Entry::Topic {
-                id,
-                name,
-                partitions,
-                configs,
-                bound_bytes,
-            } => self.restore_topic(id, name, partitions, configs, bound_bytes)?,
+            Entry::Topic { id, name, partitions, configs, bound_bytes } => {
+                self.restore_topic(id, name, partitions, configs, bound_bytes)?
+            }
             Entry::TopicDeleted { id } => {
                 let name = self.topics.get(&id).map(|topic| topic.name.clone());
                 if let Some(name) = name {
@@ -219,21 +200,14 @@ impl State {
                     }
                 }
             }
-            Entry::Removed {
-                topic,
-                partition,
-                from,
-                until,
-            } => {
+            Entry::Removed { topic, partition, from, until } => {
                 if let Some(log) = self.log_by_id(topic, partition) {
                     log.replace(from, until, None);
                 }
             }
-            Entry::Producer {
-                id,
-                epoch,
-                transactional_id,
-            } => self.restore_producer(id, epoch, transactional_id),
+            Entry::Producer { id, epoch, transactional_id } => {
+                self.restore_producer(id, epoch, transactional_id)
+            }
             Entry::TransactionEnd(ended) => self.replay_end(ended),
             Entry::Offsets { group, offsets } => {
                 let (group, _) = self.group_and_wakes(&group);
@@ -244,13 +218,7 @@ impl State {
                     }
                 }
             }
-            Entry::Ends {
-                topic,
-                partition,
-                log_start,
-                end,
-                cleaned_until,
-            } => {
+            Entry::Ends { topic, partition, log_start, end, cleaned_until } => {
                 if let Some(log) = self.log_by_id(topic, partition) {
                     log.advance_log_start(log_start);
                     log.raise_end(end);

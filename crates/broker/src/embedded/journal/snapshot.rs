@@ -50,13 +50,9 @@ impl State {
             let mut offsets = group.offsets.committed().clone();
             // What is decided counts, though it is applied only when the decision is on the disk:
             // a snapshot is no step back even when a crash leaves half of it.
-            let decided = self
-                .producers
-                .values()
-                .filter_map(|p| p.committing.as_ref());
-            for (_, of_group) in decided
-                .flat_map(|(ended, _)| &ended.offsets)
-                .filter(|o| o.0 == *name)
+            let decided = self.producers.values().filter_map(|p| p.committing.as_ref());
+            for (_, of_group) in
+                decided.flat_map(|(ended, _)| &ended.offsets).filter(|o| o.0 == *name)
             {
                 offsets.extend(of_group.clone());
             }

@@ -14,11 +14,7 @@ pub(super) fn was_synced(bytes: &[u8], segment: u64, bad: usize) -> bool {
     while let Some(found) = find(bytes, from) {
         let start = found - HEAD;
         let entry = frame::payload(&bytes[start..]).and_then(Entry::decode);
-        if let Some(Entry::Synced {
-            segment: of,
-            position,
-            up_to,
-        }) = entry
+        if let Some(Entry::Synced { segment: of, position, up_to }) = entry
             && of == segment
             && position == start as u64
             && up_to > bad as u64
@@ -32,8 +28,6 @@ pub(super) fn was_synced(bytes: &[u8], segment: u64, bad: usize) -> bool {
 
 fn find(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let at = rest
-        .windows(SYNC_MAGIC.len())
-        .position(|window| window == SYNC_MAGIC)?;
+    let at = rest.windows(SYNC_MAGIC.len()).position(|window| window == SYNC_MAGIC)?;
     Some(from + at)
 }

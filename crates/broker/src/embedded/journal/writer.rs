@@ -37,11 +37,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl JournalWriter {
     /// A writer that has written nothing.
     pub(in crate::embedded) fn new(storage: Arc<dyn Storage>, fsync: Fsync) -> Self {
-        Self {
-            storage,
-            fsync,
-            progress: Mutex::default(),
-        }
+        Self { storage, fsync, progress: Mutex::default() }
     }
 
     /// The disk.
@@ -73,11 +69,7 @@ impl JournalWriter {
         if let Some(cause) = &progress.failed {
             return Err(BrokerError::Closed(cause.clone()));
         }
-        let done = if sync {
-            progress.synced
-        } else {
-            progress.written
-        };
+        let done = if sync { progress.synced } else { progress.written };
         if done >= position {
             return Ok(());
         }
@@ -124,9 +116,7 @@ impl JournalWriter {
         if progress.segment != Some(piece.segment) {
             // Whatever lies in an earlier segment is on the disk: damage there is no torn tail.
             self.sync(progress)?;
-            self.storage
-                .create(&name)
-                .map_err(|error| self.io_error("creating", &name, &error))?;
+            self.storage.create(&name).map_err(|error| self.io_error("creating", &name, &error))?;
             progress.segment = Some(piece.segment);
         }
         self.storage
@@ -137,9 +127,7 @@ impl JournalWriter {
     fn sync(&self, progress: &mut Progress) -> Result<(), BrokerError> {
         if let Some(segment) = progress.segment {
             let name = segment_name(segment);
-            self.storage
-                .sync(&name)
-                .map_err(|error| self.io_error("syncing", &name, &error))?;
+            self.storage.sync(&name).map_err(|error| self.io_error("syncing", &name, &error))?;
         }
         progress.synced = progress.written;
         Ok(())

@@ -27,10 +27,7 @@ struct Open {
 impl Directory {
     /// The directory at `path`. Nothing is touched before it is locked.
     pub(in crate::embedded) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            open: Mutex::default(),
-        }
+        Self { path, open: Mutex::default() }
     }
 
     fn opened(&self) -> MutexGuard<'_, Open> {

@@ -60,18 +60,13 @@ impl SimulatedDisk {
             power_fails_at: None,
             syncs: 0,
         };
-        Self {
-            disk: Arc::new(Mutex::new(disk)),
-        }
+        Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
     /// The disk as the process sees it that runs now. After a [`crash`](Self::crash) every call to
     /// it fails.
     pub fn mount(&self) -> Arc<dyn Storage> {
-        Arc::new(SimulatedMount {
-            boot: self.locked().boot,
-            disk: self.clone(),
-        })
+        Arc::new(SimulatedMount { boot: self.locked().boot, disk: self.clone() })
     }
 
     /// Cuts the power: of each file the unsynced bytes are lost, or kept in part, or torn sector by
@@ -140,11 +135,7 @@ impl SimulatedDisk {
                 disk.files.remove(name);
             }
             Some(bytes) => {
-                let file = SimulatedFile {
-                    synced: bytes.len(),
-                    bytes,
-                    durable: true,
-                };
+                let file = SimulatedFile { synced: bytes.len(), bytes, durable: true };
                 disk.files.insert(name.to_owned(), file);
             }
         }
