@@ -44,7 +44,7 @@ impl<K: Data, V: Data> Topic<K, V> {
     }
 
     /// Reads timestamps (milliseconds since the Unix epoch) out of the records instead of taking
-    /// the broker's. A negative result is an error of decoding.
+    /// the broker's. A record with a negative result is dropped and counted.
     #[doc(alias = "TimestampExtractor")]
     pub fn timestamps(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
         self.timestamps_with(move |key, value, _, _| extract(key, value))

@@ -11,7 +11,8 @@ impl StreamThread {
     /// known whether it is; the caller restarts the tasks, which finds out.
     pub(super) fn commit(&mut self) -> Result<bool, Error> {
         let now = self.options.clock.monotonic();
-        self.next_commit = now + self.options.config.commit_interval();
+        let interval = self.options.config.commit_interval();
+        self.next_commit = now + interval;
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
             task.flush(&mut self.collector)?;
         }
@@ -22,6 +23,7 @@ impl StreamThread {
             (self.since_commit, self.uncommitted) = (0, false);
             return Ok(false);
         }
+        self.commits_paid = self.commits_paid.max(now) + interval;
         if self.is_exactly_once() {
             self.commit_transaction(&offsets)?;
         } else if !offsets.is_empty() {

@@ -21,6 +21,10 @@ use crate::topology::Topology;
 /// Records a task may process before the next one has its turn.
 const RECORDS_PER_TURN: usize = 1000;
 
+/// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
+/// after a pause is seen at once.
+const COMMITS_AHEAD: u32 = 4;
+
 /// When a stream thread commits, and how much it does in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -93,6 +97,8 @@ pub struct StreamThread {
     paused: bool,
     closed: bool,
     pub(super) next_commit: Duration,
+    /// When as many intervals will have passed as commits were made: how far they are ahead.
+    pub(super) commits_paid: Duration,
     pub(super) next_purge: Duration,
     /// Records processed since the last commit.
     pub(super) since_commit: usize,
@@ -138,6 +144,7 @@ impl StreamThread {
             collector: open_collector(&options, &name)?,
             admin: options.broker.admin()?,
             next_commit: now + config.commit_interval(),
+            commits_paid: now,
             next_purge: now + config.repartition_purge_interval(),
             name,
             plan,
@@ -224,7 +231,7 @@ impl StreamThread {
             self.uncommitted |= processed > 0 || punctuated;
             busy |= processed > 0 || punctuated;
         }
-        if self.is_commit_due(processed, blocked) {
+        if self.is_commit_due(processed, busy, blocked) {
             // What a commit makes visible may be this thread's own input.
             busy |= self.commit()?;
         }
@@ -267,10 +274,13 @@ impl StreamThread {
 
     /// A task that waits for a full topic may wait for this very thread's commit, once the others
     /// have nothing left to do.
-    fn is_commit_due(&self, processed: usize, blocked: bool) -> bool {
+    fn is_commit_due(&self, processed: usize, busy: bool, blocked: bool) -> bool {
         match self.options.pace {
             Pace::Interval => {
-                blocked && processed == 0 || self.options.clock.monotonic() >= self.next_commit
+                let now = self.options.clock.monotonic();
+                let ahead = self.options.config.commit_interval() * (COMMITS_AHEAD - 1);
+                let early = !busy && self.uncommitted && self.commits_paid <= now + ahead;
+                now >= self.next_commit || early || blocked && processed == 0
             }
             Pace::Records(records) => {
                 self.since_commit >= records || (processed == 0 && self.uncommitted)

@@ -367,9 +367,9 @@ impl Task {
             let mut ctx = Context::new(&self.nodes, state, collector, *node);
             ctx.run_source(|_, ctx| match timestamp {
                 Ok(timestamp) if timestamp >= 0 => source.read(ctx, &record, timestamp),
-                Ok(timestamp) => {
-                    let cause = format!("its timestamp is negative ({timestamp})");
-                    Err(ctx.failure(Stage::Decode, cause.into()))
+                Ok(_) => {
+                    ctx.drop_record("its timestamp is negative");
+                    Ok(())
                 }
                 Err(cause) => Err(ctx.failure(Stage::Decode, cause.into())),
             })?;
