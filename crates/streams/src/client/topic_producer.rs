@@ -1,7 +1,7 @@
 use millstream_broker::{Broker, CommitOutcome, ProducerOptions};
 
 use crate::codec::Data;
-use crate::error::{BoxError, Error, ErrorPolicy};
+use crate::error::{Error, ErrorPolicy};
 use crate::processor::{Output, RecordWriter};
 use crate::record::Record;
 use crate::runtime::RecordCollector;
@@ -44,14 +44,27 @@ impl TopicProducer {
         topic: &Topic<K, V>,
         record: Record<K, V>,
     ) -> Result<(), Error> {
+        self.send_all(topic, [record])
+    }
+
+    /// Writes records one after the other, as [`send`](Self::send) does.
+    pub fn send_all<K: Data, V: Data>(
+        &mut self,
+        topic: &Topic<K, V>,
+        records: impl IntoIterator<Item = Record<K, V>>,
+    ) -> Result<(), Error> {
         let handle = self.collector.topic(topic.name())?;
         let writer = RecordWriter::new(topic.clone().into());
-        writer.write(&mut self.collector, handle, &record).map_err(|cause| {
-            let cause: BoxError = cause.into();
-            Error::Unavailable(format!("a record for the topic '{}': {cause}", topic.name()))
-        })?;
-        if self.collector.wants_send() {
-            self.collector.send()?;
+        for record in records {
+            writer.write(&mut self.collector, handle, &record).map_err(|cause| {
+                let name = topic.name();
+                Error::Unavailable(format!(
+                    "a record for the topic '{name}' cannot be written: {cause}"
+                ))
+            })?;
+            if self.collector.wants_send() {
+                self.collector.send()?;
+            }
         }
         Ok(())
     }

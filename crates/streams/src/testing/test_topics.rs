@@ -46,9 +46,7 @@ impl<'a, K: Data, V: Data> TestInputTopic<'a, K, V> {
         &mut self,
         records: impl IntoIterator<Item = Record<K, V>>,
     ) -> Result<(), Error> {
-        for record in records {
-            self.driver.producer.send(&self.topic, record)?;
-        }
+        self.driver.producer.send_all(&self.topic, records)?;
         self.driver.run()
     }
 }
