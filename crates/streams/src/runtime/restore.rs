@@ -98,10 +98,12 @@ impl Restoration {
             let TaskState { stores, overlay, id, .. } = &mut *state;
             for record in batch.iter() {
                 stores[changelog.store].restore(overlay, &record);
+                // Not the end of the batch: of what lies behind the last committed record nobody
+                // promises that it is still there after a crash of the broker.
+                overlay.set_changelog_offset(changelog.store, record.offset + 1);
                 restored += 1;
             }
             changelog.position = batch.next_offset();
-            overlay.set_changelog_offset(changelog.store, changelog.position);
             overlay.commit()?;
             report(RestoreProgress {
                 task: *id,
