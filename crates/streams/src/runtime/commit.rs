@@ -7,9 +7,13 @@ use super::{Metrics, StreamThread};
 use crate::error::Error;
 
 impl StreamThread {
-    /// Commits everything processed so far; says whether there was anything. After an error nothing of it is committed, or it is not
-    /// known whether it is; the caller restarts the tasks, which finds out.
+    /// Commits everything processed so far; says whether there was anything. After an error nothing
+    /// of it is committed, or it is not known whether it is; the caller restarts the tasks, which
+    /// finds out. A thread that restarts has nothing to commit.
     pub(super) fn commit(&mut self) -> Result<bool, Error> {
+        if self.restarting {
+            return Ok(false);
+        }
         let now = self.options.clock.monotonic();
         let interval = self.options.config.commit_interval();
         self.next_commit = now + interval;

@@ -42,12 +42,31 @@ impl PartitionQueue {
         }
     }
 
-    /// Starts at what the group has committed, or at `beginning`.
+    /// Starts at what the group has committed, or at `beginning` when nothing is, or when what
+    /// comes next is deleted (Kafka's `auto.offset.reset=earliest`).
     pub(super) fn start(&mut self, committed: Option<OffsetAndMetadata>, beginning: i64) {
-        let offset = committed.as_ref().map_or(beginning, |committed| committed.offset);
+        let kept = committed.as_ref().map(|committed| committed.offset);
+        if let Some(gone) = kept.filter(|offset| *offset < beginning) {
+            tracing::warn!("{}: records {gone} to {beginning} are deleted unread", self.partition);
+        }
+        let offset = kept.map_or(beginning, |offset| offset.max(beginning));
         (self.fetched, self.consumed, self.committed) = (offset, offset, offset);
         self.partition_time =
             committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
+    }
+
+    /// Reading goes on at the beginning of the log (Kafka Streams' `auto.offset.reset=earliest`):
+    /// the offset it was at is outside, because records were deleted before they were read, or the
+    /// topic was made anew.
+    pub(super) fn reset(&mut self, offset: i64, beginning: i64) {
+        tracing::warn!(
+            "offset {offset} of {} is outside the log; reading goes on at its beginning, {beginning}",
+            self.partition
+        );
+        self.fetched = beginning;
+        if self.batches.is_empty() {
+            (self.consumed, self.committed) = (beginning, beginning);
+        }
     }
 
     /// Offsets fetched and not yet processed; gaps count too.

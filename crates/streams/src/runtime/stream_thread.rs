@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_broker::{
     Admin, Broker, BrokerError, Clock, Consumer, ConsumerOptions, GroupIdentity, GroupJoin,
-    IsolationLevel, Membership, MembershipChange, ProducerOptions, TaskId, Waker,
+    IsolationLevel, Membership, MembershipChange, MembershipEvent, ProducerOptions, TaskId, Waker,
 };
 use millstream_state::{Overlay, StateBackend};
 
@@ -89,8 +89,14 @@ pub struct StreamThread {
     pub(super) collector: RecordCollector,
     pub(super) admin: Box<dyn Admin>,
     membership: Box<dyn Membership>,
+    /// Changes of the group that are not dealt with yet.
+    events: VecDeque<MembershipEvent>,
     pub(super) identity: Option<GroupIdentity>,
     pub(super) tasks: BTreeMap<TaskId, Task>,
+    /// Tasks to be made, each with the database of its earlier life in this thread.
+    waiting: BTreeMap<TaskId, Option<Overlay>>,
+    /// The producer is to be opened anew before anything is written.
+    pub(super) restarting: bool,
     cache: Option<CacheBudget>,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
@@ -150,8 +156,11 @@ impl StreamThread {
             plan,
             consumer,
             membership,
+            events: VecDeque::new(),
             identity: None,
             tasks: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            restarting: false,
             cache,
             requests: None,
             metrics: ThreadMetrics::default(),
@@ -170,7 +179,8 @@ impl StreamThread {
 
     /// The tasks it has, with whether each is running (its stores restored).
     pub fn tasks(&self) -> impl Iterator<Item = (TaskId, bool)> {
-        self.tasks.iter().map(|(id, task)| (*id, task.is_running()))
+        let made = self.tasks.iter().map(|(id, task)| (*id, task.is_running()));
+        made.chain(self.waiting.keys().map(|id| (*id, false)))
     }
 
     pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut Task> {
@@ -179,7 +189,9 @@ impl StreamThread {
 
     /// Whether it has its tasks and all of them are running.
     pub(crate) fn is_settled(&self) -> bool {
-        self.identity.is_some() && self.tasks.values().all(Task::is_running)
+        self.identity.is_some()
+            && self.waiting.is_empty()
+            && self.tasks.values().all(Task::is_running)
     }
 
     /// What it has done so far.
@@ -213,6 +225,8 @@ impl StreamThread {
             return Ok(Step::Closed);
         }
         let mut busy = self.follow_membership()?;
+        self.renew_producer()?;
+        busy |= self.make_tasks()?;
         busy |= self.start_tasks()?;
         let now = self.options.clock.wall_ms();
         let (mut processed, mut blocked) = (0, false);
@@ -317,42 +331,80 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Takes what has changed in the group.
+    /// Takes what has changed in the group. An event stays until it is dealt with, whatever goes
+    /// wrong on the way; new ones are taken only then, so that a release that is repeated finds the
+    /// group as it was.
     fn follow_membership(&mut self) -> Result<bool, Error> {
-        let events = self.membership.poll()?;
-        let any = !events.is_empty();
-        for event in events {
-            match event.change {
+        if self.events.is_empty() {
+            self.events = self.membership.poll()?.into();
+            // The group goes by the last event it has handed out, in all of them.
+            if let Some(last) = self.events.back() {
+                self.identity = Some(last.identity.clone());
+            }
+            // What was asked for before everything was lost is nobody's business any more.
+            let lost = |event: &MembershipEvent| matches!(event.change, MembershipChange::Lost(_));
+            if let Some(at) = self.events.iter().rposition(lost) {
+                self.events.drain(..at);
+            }
+        }
+        let any = !self.events.is_empty();
+        while let Some(event) = self.events.front() {
+            match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
-                    self.identity = Some(event.identity);
                     for id in tasks {
-                        self.add_task(id, None)?;
+                        if !self.tasks.contains_key(&id) {
+                            self.waiting.entry(id).or_default();
+                        }
                     }
                 }
                 MembershipChange::Revoked(tasks) => {
-                    self.identity = Some(event.identity);
                     self.commit()?;
-                    for id in &tasks {
-                        if let Some(mut task) = self.tasks.remove(id) {
-                            task.close(true, &mut *self.consumer);
-                        }
+                    self.drop_tasks(&tasks, true);
+                    match self.membership.release(&tasks) {
+                        // The group has put the member out, and the next poll will say so.
+                        Err(error) if error.is_fenced() => {}
+                        released => released?,
                     }
-                    self.membership.release(&tasks)?;
                 }
                 MembershipChange::Lost(tasks) => {
                     tracing::warn!("{}: lost its tasks to other members of the group", self.name);
-                    self.identity = Some(event.identity);
-                    for id in &tasks {
-                        if let Some(mut task) = self.tasks.remove(id) {
-                            task.close(false, &mut *self.consumer);
-                        }
-                    }
+                    self.drop_tasks(&tasks, false);
                     // What the lost tasks wrote is in the same transaction as what others wrote.
-                    self.restart_tasks()?;
+                    self.restart_tasks();
                 }
             }
+            self.events.pop_front();
         }
         Ok(any)
+    }
+
+    fn drop_tasks(&mut self, tasks: &[TaskId], clean: bool) {
+        for id in tasks {
+            self.waiting.remove(id);
+            if let Some(mut task) = self.tasks.remove(id) {
+                task.close(clean, &mut *self.consumer);
+            }
+        }
+    }
+
+    /// Makes the tasks that wait for it. What cannot be made now is made in a later round.
+    fn make_tasks(&mut self) -> Result<bool, Error> {
+        let waiting: Vec<TaskId> = self.waiting.keys().copied().collect();
+        let mut made = false;
+        for id in waiting {
+            let kept = self.waiting.insert(id, None).flatten();
+            match self.add_task(id, kept) {
+                Ok(()) => {
+                    self.waiting.remove(&id);
+                    made = true;
+                }
+                Err(Error::Broker(error)) if error.is_retriable() => {
+                    tracing::warn!("{}: task {id} waits: {error}", self.name);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(made)
     }
 
     fn add_task(&mut self, id: TaskId, kept: Option<Overlay>) -> Result<(), Error> {
@@ -378,12 +430,24 @@ impl StreamThread {
                 listener(&progress);
             }
         };
+        let mut interrupted = Vec::new();
         for task in self.tasks.values_mut().filter(|task| !task.is_running()) {
             let config = &self.options.config;
             let consumer = &mut *self.consumer;
-            let records = task.start(config, consumer, &mut self.collector, &mut report)?;
-            restored += records;
-            busy |= records > 0 || task.is_running();
+            match task.start(config, consumer, &mut self.collector, &mut report) {
+                Ok(records) => {
+                    restored += records;
+                    busy |= records > 0 || task.is_running();
+                }
+                Err(Error::Broker(error)) if error.is_retriable() && !task.is_running() => {
+                    tracing::warn!("{}: task {} starts again: {error}", self.name, task.id);
+                    interrupted.push(task.id);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for id in interrupted {
+            self.make_again(id);
         }
         self.metrics.add(Metrics { restored, ..Metrics::default() });
         Ok(busy)
@@ -395,26 +459,44 @@ impl StreamThread {
         let Error::Broker(cause) = &error else {
             return Err(error);
         };
-        if !cause.is_fenced() && !cause.is_retriable() {
+        // A position before the log: others have the task, and what they committed is deleted.
+        let overtaken = matches!(cause, BrokerError::OffsetOutOfRange { offset, beginning, .. } if offset < beginning);
+        if !cause.is_fenced() && !cause.is_retriable() && !overtaken {
             return Err(error);
         }
         tracing::warn!("{}: its tasks begin again from the last commit: {cause}", self.name);
-        self.restart_tasks()
+        self.restart_tasks();
+        Ok(())
     }
 
-    /// Drops what is not committed and restarts all tasks. The producer is opened anew, which
-    /// fences every request of the old one that may still be on its way.
-    pub(super) fn restart_tasks(&mut self) -> Result<(), Error> {
+    /// Drops what is not committed and has all tasks made again. The producer is opened anew first,
+    /// which fences every request of the old one that may still be on its way.
+    fn restart_tasks(&mut self) {
         // The old producer may be fenced or its transaction decided already: opening the new one
         // settles it either way.
         if let Err(error) = self.collector.abort() {
             tracing::debug!("{}: abort: {error}", self.name);
         }
-        self.collector = open_collector(&self.options, &self.name)?;
+        self.restarting = true;
         (self.since_commit, self.uncommitted) = (0, false);
-        for (id, mut task) in std::mem::take(&mut self.tasks) {
+        let tasks: Vec<TaskId> = self.tasks.keys().copied().collect();
+        for id in tasks {
+            self.make_again(id);
+        }
+    }
+
+    /// Takes a task back to before its restore, its database kept.
+    fn make_again(&mut self, id: TaskId) {
+        if let Some(mut task) = self.tasks.remove(&id) {
             task.close(false, &mut *self.consumer);
-            self.add_task(id, Some(task.into_overlay()))?;
+            self.waiting.insert(id, Some(task.into_overlay()));
+        }
+    }
+
+    fn renew_producer(&mut self) -> Result<(), Error> {
+        if self.restarting {
+            self.collector = open_collector(&self.options, &self.name)?;
+            self.restarting = false;
         }
         Ok(())
     }
