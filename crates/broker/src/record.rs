@@ -76,33 +76,28 @@ impl RecordBuffer {
         headers: &Headers,
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
-        let start = self.bytes.len();
+        let mut record = Unfinished { start: self.bytes.len(), bytes: &mut self.bytes };
+        let bytes = &mut *record.bytes;
         let mut fixed = [0u8; FIXED];
         fixed[0..4].copy_from_slice(&self.count.to_le_bytes());
         fixed[4..12].copy_from_slice(&timestamp.to_le_bytes());
         fixed[12..16].copy_from_slice(&length(key).to_le_bytes());
-        self.bytes.extend_from_slice(&fixed);
+        bytes.extend_from_slice(&fixed);
         if !headers.is_empty() {
-            encode_headers(headers, &mut self.bytes);
-            let headers_len = (self.bytes.len() - start - FIXED) as u32;
-            self.bytes[start + 20..start + 24].copy_from_slice(&headers_len.to_le_bytes());
+            encode_headers(headers, bytes);
+            let headers_len = (bytes.len() - record.start - FIXED) as u32;
+            bytes[record.start + 20..record.start + 24].copy_from_slice(&headers_len.to_le_bytes());
         }
         if let Some(key) = key {
-            self.bytes.extend_from_slice(key);
+            bytes.extend_from_slice(key);
         }
-        let value_start = self.bytes.len();
-        match value(&mut self.bytes) {
-            Ok(present) => {
-                let value_len = if present { (self.bytes.len() - value_start) as i32 } else { -1 };
-                self.bytes[start + 16..start + 20].copy_from_slice(&value_len.to_le_bytes());
-                self.count += 1;
-                Ok(())
-            }
-            Err(error) => {
-                self.bytes.truncate(start);
-                Err(error)
-            }
-        }
+        let value_start = bytes.len();
+        let present = value(bytes)?;
+        let value_len = if present { (bytes.len() - value_start) as i32 } else { -1 };
+        bytes[record.start + 16..record.start + 20].copy_from_slice(&value_len.to_le_bytes());
+        record.start = record.bytes.len();
+        self.count += 1;
+        Ok(())
     }
 
     /// Number of records.
@@ -141,6 +136,19 @@ impl RecordBuffer {
                 view
             })
         })
+    }
+}
+
+/// A record being appended: what is behind `start` goes again unless it was moved to the end, so
+/// neither an error nor a panic of a user's format leaves half a record.
+struct Unfinished<'a> {
+    start: usize,
+    bytes: &'a mut Vec<u8>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.start);
     }
 }
 
@@ -338,6 +346,13 @@ mod tests {
         buffer.push(7, Some(b""), Some(b""), &Headers::new());
         let failed = buffer.push_with(9, None, &headers, |_| Err::<bool, _>("no"));
         assert_eq!(failed, Err("no"));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _never = buffer.push_with::<()>(9, Some(b"k"), &headers, |out| {
+                out.push(1);
+                panic!("in a format")
+            });
+        }));
+        assert!(panicked.is_err());
         assert!(RecordBatch::validate(buffer.as_bytes()));
 
         let len = buffer.size();

@@ -161,7 +161,8 @@ mod tests {
         records.push(0, None, Some(b"a"), &millstream_broker::Headers::new());
         let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), false);
         queue.start(None, 0);
-        queue.push(RecordBatch::new(records.as_bytes().into(), 0..records.as_bytes().len(), 0, 1));
+        let bytes = records.as_bytes();
+        queue.push(RecordBatch::new(bytes.into(), 0, bytes.len(), 0, 1));
         queue.push(RecordBatch::empty(5));
         queue.advance(0, None);
         assert!(queue.is_empty());
