@@ -55,20 +55,6 @@ impl PartitionQueue {
             committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
     }
 
-    /// Reading goes on at the beginning of the log (Kafka Streams' `auto.offset.reset=earliest`):
-    /// the offset it was at is outside, because records were deleted before they were read, or the
-    /// topic was made anew.
-    pub(super) fn reset(&mut self, offset: i64, beginning: i64) {
-        tracing::warn!(
-            "offset {offset} of {} is outside the log; reading goes on at its beginning, {beginning}",
-            self.partition
-        );
-        self.fetched = beginning;
-        if self.batches.is_empty() {
-            (self.consumed, self.committed) = (beginning, beginning);
-        }
-    }
-
     /// Offsets fetched and not yet processed; gaps count too.
     pub(super) fn buffered(&self) -> usize {
         usize::try_from(self.fetched - self.consumed).unwrap_or(0)

@@ -1,7 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_broker::{BrokerError, Consumer, OffsetAndMetadata, TaskId, TopicPartition};
+use millstream_broker::{Consumer, OffsetAndMetadata, TaskId, TopicPartition};
 use millstream_state::{Overlay, StateBackend};
 
 use super::internal_topics::written_topics;
@@ -243,14 +243,9 @@ impl Task {
         let limit = config.buffered_records_per_partition();
         for queue in &mut self.queues {
             while queue.buffered() < limit {
-                match consumer.fetch(&queue.partition, FETCH_BYTES) {
-                    Ok(Some(batch)) => queue.push(batch),
-                    Ok(None) => break,
-                    Err(BrokerError::OffsetOutOfRange { offset, beginning, .. }) => {
-                        queue.reset(offset, beginning);
-                        consumer.assign(&queue.partition, beginning)?;
-                    }
-                    Err(error) => return Err(error.into()),
+                match consumer.fetch(&queue.partition, FETCH_BYTES)? {
+                    Some(batch) => queue.push(batch),
+                    None => break,
                 }
             }
         }
