@@ -1,0 +1,60 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Counts words and prints the most frequent ones as count<TAB>word.
+
+Usage: word_count [OPTIONS] [FILE]...
+
+With no FILE, or when FILE is -, reads standard input.
+
+Options:
+  --top N      how many words to print, 0 for all [default: 10]
+  --dir DIR    keep the counts, and how far each file was read, in DIR
+  --threads N  how many stream threads [default: the cores, at most 2]
+  --help       print this
+";
+
+/// What was asked for.
+pub(crate) struct Args {
+    /// Empty = standard input.
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    /// 0 = all.
+    pub(crate) top: usize,
+    pub(crate) threads: usize,
+}
+
+impl Args {
+    /// Reads the command line; `None` when it asked for help, which is printed.
+    pub(crate) fn parse() -> Result<Option<Self>, lexopt::Error> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mut args = Self { files: Vec::new(), dir: None, top: 10, threads: cores.min(2) };
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("top") => args.top = parser.value()?.parse()?,
+                Long("dir") => args.dir = Some(parser.value()?.into()),
+                Long("threads") => args.threads = parser.value()?.parse_with(at_least_one)?,
+                Short('h') | Long("help") => {
+                    // Nobody reads it: nothing to do.
+                    let _closed = io::stdout().write_all(HELP.as_bytes());
+                    return Ok(None);
+                }
+                Value(file) => args.files.push(file.into()),
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(Some(args))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("a whole number of at least 1 is needed".to_owned()),
+    }
+}
