@@ -1,0 +1,59 @@
+//! Planted bugs: what the simulator must catch. They live in the wrappers around the broker and in
+//! the simulator's state, so production code knows nothing of them.
+
+/// One planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Offsets are committed outside the transaction.
+    OffsetsOutsideTransaction,
+    /// A member that the group has put out, or whose producer is fenced, goes on as if nothing were.
+    IgnoresFencing,
+    /// A commit is reported, and the stores follow it, before the broker has made it.
+    StoreBeforeCommit,
+    /// Now and then the last record of a batch for a changelog is left out.
+    SkipsChangelogRecord,
+    /// Now and then a fetched batch is dropped.
+    DropsFetched,
+    /// Now and then a fetched batch is delivered twice.
+    DeliversTwice,
+    /// A commit that was aborted is reported as made.
+    ForgetsAborted,
+    /// The consumer sees open and aborted transactions.
+    ReadsUncommitted,
+    /// Tasks that are revoked are released at once, and the thread is never told.
+    SkipsRevoked,
+    /// Committed offsets are answered while a transaction may still change them.
+    UnstableOffsets,
+    /// Of a commit of the stores only the offsets reach the database.
+    LosesStoreData,
+    /// A restore begins a little after where the store ends.
+    RestoresFromLater,
+    /// The broker acknowledges before the disk has it.
+    AcknowledgesBeforeSync,
+    /// One of the output topics is written outside the transaction.
+    WritesOutsideTransaction,
+    /// The offset before the right one is committed.
+    CommitsOneLess,
+    /// The offset after the right one is committed.
+    CommitsOneMore,
+}
+
+/// All of them.
+pub const ALL: [Bug; 16] = [
+    Bug::OffsetsOutsideTransaction,
+    Bug::IgnoresFencing,
+    Bug::StoreBeforeCommit,
+    Bug::SkipsChangelogRecord,
+    Bug::DropsFetched,
+    Bug::DeliversTwice,
+    Bug::ForgetsAborted,
+    Bug::ReadsUncommitted,
+    Bug::SkipsRevoked,
+    Bug::UnstableOffsets,
+    Bug::LosesStoreData,
+    Bug::RestoresFromLater,
+    Bug::AcknowledgesBeforeSync,
+    Bug::WritesOutsideTransaction,
+    Bug::CommitsOneLess,
+    Bug::CommitsOneMore,
+];

@@ -1,0 +1,165 @@
+//! After the chaos: the world heals, everything is processed, and all is judged.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use millstream::broker::{BrokerError, TopicPartition};
+use millstream::runtime::Step;
+
+use crate::instance::{Instance, Status};
+use crate::log::entries;
+use crate::programs::Ending;
+use crate::scenario::APPLICATION;
+use crate::world::World;
+
+/// Turns within which a healed world must have processed everything.
+const PATIENCE: u32 = 3000;
+
+impl World {
+    /// Ends the faults and lets everything be processed.
+    pub fn heal(&mut self) -> Result<(), BrokerError> {
+        self.settle_power()?;
+        self.sim.note(format_args!("heals"));
+        self.sim.with(|core| core.chaos = false);
+        if let Err(error) = self.input.end_transaction(&self.sim) {
+            self.sim.note(format_args!("input: {error}"));
+            self.input.reopen(&self.sim, &self.broker)?;
+        }
+        self.settle_power()?;
+        let now = self.sim.now();
+        self.sim.with_instances(|instances| {
+            for instance in instances {
+                instance.until = instance.until.min(now);
+            }
+        });
+        for turn in 0..PATIENCE {
+            self.keep_up()?;
+            let up = self.sim.steppable();
+            let mut idle = Duration::from_millis(100);
+            for slot in up {
+                match self.sim.step(slot) {
+                    Some(Step::Idle(time)) => idle = idle.min(time),
+                    _ => idle = Duration::from_millis(1),
+                }
+            }
+            self.sim.advance(idle.as_millis() as u64);
+            if turn % 8 == 0 {
+                self.observer.look(&self.sim)?;
+                if self.observer.unprocessed(&self.sim)?.is_empty() && self.is_settled() {
+                    return Ok(());
+                }
+            }
+            if self.sim.with(|core| core.failure.is_some()) {
+                return Ok(());
+            }
+        }
+        let open = self.observer.unprocessed(&self.sim)?;
+        let threads = self.sim.with_instances(|instances| {
+            let threads = instances.iter().map(|i| match i.thread() {
+                Some(thread) => format!("{:?} {:?}", i.status, thread.tasks().collect::<Vec<_>>()),
+                None => format!("{:?}", i.status),
+            });
+            threads.collect::<Vec<_>>()
+        });
+        self.sim.fail(format!("stuck: {open:?}\n instances: {threads:#?}"));
+        Ok(())
+    }
+
+    /// Whether every task is running somewhere, once.
+    fn is_settled(&self) -> bool {
+        let running: usize = self.sim.with_instances(|instances| {
+            let threads = instances.iter().filter_map(Instance::thread);
+            threads.map(|thread| thread.tasks().filter(|(_, running)| *running).count()).sum()
+        });
+        let sub_topologies = if self.sim.scenario.program.is_single() { 1 } else { 2 };
+        running == self.sim.scenario.partitions as usize * sub_topologies
+    }
+
+    /// Judges what came out.
+    pub fn judge(&mut self) -> Result<(), BrokerError> {
+        self.observer.follow_changelogs(&self.sim)?;
+        if std::env::var("DUMP").is_ok() {
+            for (tp, log) in &self.observer.logs {
+                for entry in log {
+                    let value = entry
+                        .number()
+                        .filter(|_| entry.value.as_ref().is_some_and(|v| v[0] == 0 || v[0] == 255))
+                        .map_or(entry.text().to_owned(), |n| n.to_string());
+                    self.sim.note(format_args!("DUMP {tp}@{} {} {value}", entry.offset, entry.key));
+                }
+            }
+        }
+        self.judge_input();
+        let judged = self
+            .sim
+            .scenario
+            .program
+            .judge(&Ending { scenario: &self.sim.scenario, logs: &self.observer.logs });
+        if let Err(reason) = judged {
+            self.sim.fail(reason);
+        }
+        self.judge_stores();
+        Ok(())
+    }
+
+    /// What was acknowledged is there, what was aborted is not.
+    fn judge_input(&self) {
+        let mut lost = self.input.acknowledged.clone();
+        for entry in entries(&self.observer.logs, "in-").filter(|entry| entry.value.is_some()) {
+            lost.remove(&entry.id());
+            if self.input.aborted.contains(&entry.id()) {
+                self.sim.fail(format!("aborted input {} is visible", entry.id()));
+            }
+        }
+        if !lost.is_empty() {
+            self.sim.fail(format!("acknowledged input is lost: {lost:?}"));
+        }
+    }
+
+    /// Every store holds what its changelog folds to.
+    fn judge_stores(&self) {
+        let tasks = self.sim.with_instances(|instances| {
+            let mut tasks = Vec::new();
+            for instance in instances {
+                if let Some(thread) = instance.thread().filter(|_| instance.status == Status::Up) {
+                    let running = thread.tasks().filter(|(_, running)| *running);
+                    tasks.extend(running.map(|(id, _)| (id, instance.state.clone())));
+                }
+            }
+            tasks
+        });
+        for slot in 0..self.sim.scenario.instances {
+            self.sim.kill(slot, 0);
+        }
+        for store in self.sim.scenario.program.stores() {
+            let changelog = format!("{APPLICATION}-{store}-changelog");
+            let mut found = 0;
+            for (task, state) in &tasks {
+                let Some(data) = state.store(&task.to_string(), store) else {
+                    continue;
+                };
+                found += 1;
+                let partition = TopicPartition::new(&*changelog, task.partition);
+                let log = self.observer.logs.get(&partition).map_or(&[][..], |log| log);
+                let mut fold: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+                for entry in log {
+                    match &entry.value {
+                        Some(value) => fold.insert(entry.key.as_bytes(), value),
+                        None => fold.remove(entry.key.as_bytes()),
+                    };
+                }
+                // A store keeps a timestamp in front of each value.
+                let held: BTreeMap<&[u8], &[u8]> =
+                    data.entries.iter().map(|(key, value)| (&**key, &value[8..])).collect();
+                if fold != held {
+                    self.sim.fail(format!(
+                        "store {store} of task {task}: {held:?}\n its changelog folds to {fold:?}"
+                    ));
+                }
+            }
+            if found != self.sim.scenario.partitions {
+                self.sim.fail(format!("store {store} was found in {found} tasks"));
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Runs seeds.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millstream::broker::BrokerError;
+
+use crate::bug::Bug;
+use crate::scenario::Scenario;
+use crate::sim::Sim;
+use crate::world::World;
+
+/// Lines of a trace that a failure shows.
+const SHOWN: usize = 120;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    pub scenario: Scenario,
+    pub failure: Option<String>,
+    /// Hash of all that happened.
+    pub hash: u64,
+    pub lines: Vec<String>,
+    pub steps: u64,
+    pub fed: u64,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seed = self.scenario.seed;
+        let hidden = self.lines.len().saturating_sub(SHOWN);
+        writeln!(f, "{:#?}", self.scenario)?;
+        writeln!(f, "… {hidden} lines …")?;
+        for line in &self.lines[hidden..] {
+            writeln!(f, "{line}")?;
+        }
+        writeln!(f, "seed {seed}: {}", self.failure.as_deref().unwrap_or("passed"))?;
+        writeln!(
+            f,
+            "MILLSTREAM_SEED={seed} cargo test -p millstream-tests --test simulation one_seed"
+        )
+    }
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, bug: Option<Bug>, keeps_lines: bool) -> Run {
+    let scenario = Scenario::of(seed, bug);
+    let sim = Sim::new(scenario.clone(), bug, keeps_lines);
+    let lived = catch_unwind(AssertUnwindSafe(|| live(&sim)));
+    match lived {
+        Ok(Ok(fed)) => finish(&sim, scenario, fed),
+        Ok(Err(error)) => {
+            sim.fail(format!("the world ended: {error}"));
+            finish(&sim, scenario, 0)
+        }
+        Err(_) => {
+            sim.fail("panicked".to_owned());
+            finish(&sim, scenario, 0)
+        }
+    }
+}
+
+/// Runs a seed, and a second time with its trace when it fails.
+pub fn run_and_explain(seed: u64, bug: Option<Bug>) -> Run {
+    let run_once = run(seed, bug, false);
+    if run_once.failure.is_some() { run(seed, bug, true) } else { run_once }
+}
+
+/// Runs the seeds below `count` on all cores, each alone in its thread; gives those that failed,
+/// each with its reason, and the number of steps.
+pub fn run_all(count: u64) -> (Vec<(u64, String)>, u64) {
+    let (next, steps) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed = Mutex::new(Vec::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= count {
+                        break;
+                    }
+                    let done = run(seed, None, false);
+                    steps.fetch_add(done.steps, Ordering::Relaxed);
+                    if let Some(reason) = done.failure {
+                        let line = reason.lines().next().unwrap_or_default().to_owned();
+                        failed.lock().expect("nobody panics here").push((seed, line));
+                    }
+                }
+            });
+        }
+    });
+    let mut failed = failed.into_inner().expect("nobody panics here");
+    failed.sort_unstable();
+    (failed, steps.into_inner())
+}
+
+fn live(sim: &Arc<Sim>) -> Result<u64, BrokerError> {
+    let mut world = World::new(Arc::clone(sim))?;
+    for _ in 0..sim.scenario.turns {
+        world.turn()?;
+        if sim.with(|core| core.failure.is_some()) {
+            return Ok(0);
+        }
+    }
+    world.heal()?;
+    if sim.with(|core| core.failure.is_none()) {
+        world.judge()?;
+    }
+    Ok(world.input.fed())
+}
+
+fn finish(sim: &Sim, scenario: Scenario, fed: u64) -> Run {
+    // What holds on to the simulation, for the cycle to be broken.
+    let threads = sim.with_instances(std::mem::take);
+    let late = sim.with(|core| std::mem::take(&mut core.late));
+    drop((threads, late));
+    sim.with(|core| Run {
+        scenario,
+        failure: core.failure.take(),
+        hash: core.trace.hash(),
+        lines: core.trace.take_lines(),
+        steps: core.steps,
+        fed,
+    })
+}
