@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn orders_add_up() {
         let mut driver = TopologyTestDriver::new(&topology().unwrap()).unwrap();
-        let mut orders = driver.input::<String, Order>(ORDERS).unwrap();
+        let mut orders = driver.input::<String, Order>(ORDERS);
         for (customer, cents) in [("ann", 250), ("bob", 100), ("ann", -50)] {
             let order = Order { customer: customer.to_owned(), cents };
             orders.send(customer, order).unwrap();

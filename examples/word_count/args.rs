@@ -36,9 +36,9 @@ impl Args {
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
             match arg {
-                Long("top") => args.top = parser.value()?.parse()?,
+                Long("top") => args.top = number(&mut parser, "--top", 0)?,
                 Long("dir") => args.dir = Some(parser.value()?.into()),
-                Long("threads") => args.threads = parser.value()?.parse_with(at_least_one)?,
+                Long("threads") => args.threads = number(&mut parser, "--threads", 1)?,
                 Short('h') | Long("help") => {
                     // Nobody reads it: nothing to do.
                     let _closed = io::stdout().write_all(HELP.as_bytes());
@@ -52,9 +52,9 @@ impl Args {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("a whole number of at least 1 is needed".to_owned()),
+fn number(parser: &mut lexopt::Parser, option: &str, least: usize) -> Result<usize, lexopt::Error> {
+    match parser.value()?.parse() {
+        Ok(number) if number >= least => Ok(number),
+        _ => Err(format!("{option} needs a whole number of at least {least}").into()),
     }
 }
