@@ -1,6 +1,5 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::thread;
 
 use lexopt::prelude::*;
 
@@ -14,7 +13,7 @@ With no FILE, or when FILE is -, reads standard input.
 Options:
   --top N      how many words to print, 0 for all [default: 10]
   --dir DIR    keep the counts, and how far each file was read, in DIR
-  --threads N  how many stream threads [default: the cores, at most 2]
+  --threads N  how many stream threads [default: 1]
   --help       print this
 ";
 
@@ -31,8 +30,7 @@ pub(crate) struct Args {
 impl Args {
     /// Reads the command line; `None` when it asked for help, which is printed.
     pub(crate) fn parse() -> Result<Option<Self>, lexopt::Error> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let mut args = Self { files: Vec::new(), dir: None, top: 10, threads: cores.min(2) };
+        let mut args = Self { files: Vec::new(), dir: None, top: 10, threads: 1 };
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
             match arg {

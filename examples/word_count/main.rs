@@ -104,11 +104,12 @@ fn fail(error: &dyn Error) -> ExitCode {
 fn run(args: &Args) -> Result<Option<Counts>, Box<dyn Error>> {
     let stop = Stop::on_ctrl_c()?;
     let inputs = input::open(&args.files)?;
-    let broker = broker::open(args.dir.as_deref())?;
+    let topology = topology()?;
+    let broker = broker::open(args.dir.as_deref(), &topology)?;
     let config = Config::new(broker::APPLICATION)
         .with_num_stream_threads(args.threads)
         .with_topic_config("segment.bytes", broker::SEGMENT_BYTES);
-    let app = StreamsApp::on(Arc::new(broker.clone()), topology()?, config)?;
+    let app = StreamsApp::on(Arc::new(broker.clone()), topology, config)?;
     let mut end = End::of(&app, broker::APPLICATION)?;
     let mut feeder = Feeder::new(&broker, inputs)?;
     let mut counts = Counts::of(&broker)?;
