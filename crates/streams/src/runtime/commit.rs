@@ -22,17 +22,25 @@ impl StreamThread {
         }
         self.collector.flush()?;
         let running = self.tasks.values().filter(|task| task.is_running());
-        let offsets: Vec<_> = running.flat_map(|task| task.offsets()).collect();
+        let mut offsets: Vec<_> = running.clone().flat_map(|task| task.offsets()).collect();
         if offsets.is_empty() && !self.collector.has_uncommitted() {
             (self.since_commit, self.uncommitted) = (0, false);
             return Ok(false);
         }
         self.commits_paid = self.commits_paid.max(now) + interval;
+        if offsets.is_empty() {
+            // What the clock alone has made needs the group's word too that the member is not put
+            // out: a transaction without offsets would be nobody's business.
+            offsets = running.flat_map(|task| task.positions()).collect();
+        }
         if self.is_exactly_once() {
             self.commit_transaction(&offsets)?;
-        } else if !offsets.is_empty() {
-            let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
-            self.consumer.commit(&offsets, identity)?;
+        } else {
+            if !offsets.is_empty() {
+                let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
+                self.consumer.commit(&offsets, identity)?;
+            }
+            self.collector.settle();
         }
         let mut counted = Metrics { commits: 1, ..Metrics::default() };
         counted.dropped = self.collector.take_skipped();

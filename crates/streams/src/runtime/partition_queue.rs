@@ -116,10 +116,15 @@ impl PartitionQueue {
 
     /// What to commit, if it has moved since the last commit.
     pub(super) fn to_commit(&self) -> Option<OffsetAndMetadata> {
-        (self.consumed > self.committed).then(|| OffsetAndMetadata {
+        (self.consumed > self.committed).then(|| self.position())
+    }
+
+    /// Where it stands, as it is committed.
+    pub(super) fn position(&self) -> OffsetAndMetadata {
+        OffsetAndMetadata {
             offset: self.consumed,
             metadata: encode_offset_metadata(self.partition_time),
-        })
+        }
     }
 
     pub(super) fn mark_committed(&mut self) {

@@ -26,7 +26,9 @@ struct TopicBuffers {
 pub(crate) struct RecordCollector {
     producer: Box<dyn Producer>,
     transactional: bool,
-    in_transaction: bool,
+    /// Whether something was sent since the last commit; if the producer is transactional, whether
+    /// a transaction is open.
+    has_sent: bool,
     topics: Vec<TopicBuffers>,
     by_name: FxHashMap<String, TopicHandle>,
     /// Partitions whose buffers hold records.
@@ -45,7 +47,7 @@ impl RecordCollector {
         Self {
             producer,
             transactional,
-            in_transaction: false,
+            has_sent: false,
             topics: Vec::new(),
             by_name: FxHashMap::default(),
             filled: Vec::new(),
@@ -63,7 +65,7 @@ impl RecordCollector {
 
     /// Whether something has been written since the last commit.
     pub(crate) fn has_uncommitted(&self) -> bool {
-        self.in_transaction || !self.filled.is_empty()
+        self.has_sent || !self.filled.is_empty()
     }
 
     pub(crate) fn is_full(&self, topic: &str) -> bool {
@@ -81,9 +83,11 @@ impl RecordCollector {
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), BrokerError> {
-        if self.transactional && !self.in_transaction {
-            self.producer.begin()?;
-            self.in_transaction = true;
+        if !self.has_sent {
+            if self.transactional {
+                self.producer.begin()?;
+            }
+            self.has_sent = true;
         }
         Ok(())
     }
@@ -140,8 +144,13 @@ impl RecordCollector {
     }
 
     pub(crate) fn commit(&mut self) -> CommitOutcome {
-        self.in_transaction = false;
+        self.settle();
         self.producer.commit()
+    }
+
+    /// What was sent without a transaction is committed.
+    pub(crate) fn settle(&mut self) {
+        self.has_sent = false;
     }
 
     /// Drops what is buffered and aborts the open transaction.
@@ -150,7 +159,8 @@ impl RecordCollector {
             self.topics[topic.0 as usize].partitions[partition as usize].records.clear();
         }
         self.wants_send = false;
-        if std::mem::take(&mut self.in_transaction) { self.producer.abort() } else { Ok(()) }
+        let has_sent = std::mem::take(&mut self.has_sent);
+        if has_sent && self.transactional { self.producer.abort() } else { Ok(()) }
     }
 }
 

@@ -412,6 +412,11 @@ impl Task {
         self.queues.iter().filter_map(|queue| Some((queue.partition.clone(), queue.to_commit()?)))
     }
 
+    /// Where it stands in each input, moved or not.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (TopicPartition, OffsetAndMetadata)> {
+        self.queues.iter().map(|queue| (queue.partition.clone(), queue.position()))
+    }
+
     /// After the broker's commit: writes the overlay to the database, with the changelog offsets it
     /// leads up to.
     pub(super) fn commit_state(&mut self, collector: &RecordCollector) -> Result<(), Error> {
