@@ -78,17 +78,6 @@ impl World {
     /// Judges what came out.
     pub fn judge(&mut self) -> Result<(), BrokerError> {
         self.observer.follow_changelogs(&self.sim)?;
-        if std::env::var("DUMP").is_ok() {
-            for (tp, log) in &self.observer.logs {
-                for entry in log {
-                    let value = entry
-                        .number()
-                        .filter(|_| entry.value.as_ref().is_some_and(|v| v[0] == 0 || v[0] == 255))
-                        .map_or(entry.text().to_owned(), |n| n.to_string());
-                    self.sim.note(format_args!("DUMP {tp}@{} {} {value}", entry.offset, entry.key));
-                }
-            }
-        }
         self.judge_input();
         let judged = self
             .sim

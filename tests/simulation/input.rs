@@ -47,10 +47,6 @@ impl Input {
         Ok(())
     }
 
-    pub fn fed(&self) -> u64 {
-        self.next
-    }
-
     /// Sends a few records, or ends a transaction.
     pub fn feed(&mut self, sim: &Sim) -> Result<(), BrokerError> {
         if self.open.is_some() && sim.with(|core| core.random.chance(500)) {

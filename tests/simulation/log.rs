@@ -24,6 +24,11 @@ impl Entry {
         digits.and_then(|id| id.parse().ok()).unwrap_or(u64::MAX)
     }
 
+    /// Whether it was made by the clock, and not from an input.
+    pub fn is_tick(&self) -> bool {
+        self.key.starts_with("tick")
+    }
+
     /// The value as a number, as `i64` is written.
     pub fn number(&self) -> Option<i64> {
         Some(i64::from_be_bytes(self.value.as_deref()?.try_into().ok()?))
@@ -44,10 +49,10 @@ pub fn latest<'a>(logs: &'a Logs, prefix: &'a str) -> BTreeMap<&'a str, &'a Entr
     entries(logs, prefix).map(|entry| (&*entry.key, entry)).collect()
 }
 
-/// The numbers of the records of each key, in order.
+/// The numbers of the records of each key, in order; without what the clock made.
 pub fn ids<'a>(logs: &'a Logs, prefix: &'a str) -> BTreeMap<&'a str, Vec<u64>> {
     let mut ids: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for entry in entries(logs, prefix) {
+    for entry in entries(logs, prefix).filter(|entry| !entry.is_tick()) {
         ids.entry(&entry.key).or_default().push(entry.id());
     }
     ids

@@ -64,8 +64,33 @@ fn the_same_seed_is_the_same_run() {
 
 /// Asserts that a planted bug is caught within so many seeds.
 fn assert_caught(bug: Bug, within: u64) {
-    let caught = (0..within).find(|seed| run(*seed, Some(bug), false).failure.is_some());
-    assert!(caught.is_some(), "{bug:?} is not caught in {within} seeds");
+    let caught = (0..within).any(|seed| run(seed, Some(bug), false).failure.is_some());
+    assert!(caught, "{bug:?} is not caught in {within} seeds");
+}
+
+macro_rules! planted_bugs_are_caught {
+    ($($test:ident: $bug:ident within $seeds:literal;)*) => {
+        $(#[test] fn $test() { assert_caught(Bug::$bug, $seeds); })*
+    };
+}
+
+planted_bugs_are_caught! {
+    offsets_outside_the_transaction: OffsetsOutsideTransaction within 50;
+    fencing_ignored: IgnoresFencing within 200;
+    stores_ahead_of_the_broker: StoreBeforeCommit within 50;
+    changelog_record_skipped: SkipsChangelogRecord within 100;
+    fetched_batch_dropped: DropsFetched within 50;
+    fetched_batch_delivered_twice: DeliversTwice within 50;
+    abort_forgotten: ForgetsAborted within 200;
+    uncommitted_read: ReadsUncommitted within 50;
+    revoked_task_kept: SkipsRevoked within 50;
+    unstable_offsets_answered: UnstableOffsets within 1000;
+    store_data_lost: LosesStoreData within 50;
+    restore_from_later: RestoresFromLater within 200;
+    acknowledged_before_sync: AcknowledgesBeforeSync within 50;
+    written_outside_the_transaction: WritesOutsideTransaction within 100;
+    offset_before_the_right_one: CommitsOneLess within 50;
+    offset_after_the_right_one: CommitsOneMore within 50;
 }
 
 /// In how many of `MILLSTREAM_SEEDS` each planted bug is caught: to see how sharp the simulator is.

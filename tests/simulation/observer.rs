@@ -83,7 +83,7 @@ impl Observer {
             let log = self.logs.get(&partition).map_or(&[][..], |log| log);
             committed += log.partition_point(|entry| entry.offset < offset.offset);
         }
-        let visible = entries(&self.logs, "out").count();
+        let visible = entries(&self.logs, "out").filter(|entry| !entry.is_tick()).count();
         let mut stable = true;
         for partition in self.logs.keys().filter(|tp| tp.topic.starts_with("out")) {
             let ends = self.consumer.offsets(partition)?;

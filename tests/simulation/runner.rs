@@ -25,7 +25,6 @@ pub struct Run {
     pub hash: u64,
     pub lines: Vec<String>,
     pub steps: u64,
-    pub fed: u64,
 }
 
 impl fmt::Display for Run {
@@ -51,14 +50,14 @@ pub fn run(seed: u64, bug: Option<Bug>, keeps_lines: bool) -> Run {
     let sim = Sim::new(scenario.clone(), bug, keeps_lines);
     let lived = catch_unwind(AssertUnwindSafe(|| live(&sim)));
     match lived {
-        Ok(Ok(fed)) => finish(&sim, scenario, fed),
+        Ok(Ok(())) => finish(&sim, scenario),
         Ok(Err(error)) => {
             sim.fail(format!("the world ended: {error}"));
-            finish(&sim, scenario, 0)
+            finish(&sim, scenario)
         }
         Err(_) => {
             sim.fail("panicked".to_owned());
-            finish(&sim, scenario, 0)
+            finish(&sim, scenario)
         }
     }
 }
@@ -98,22 +97,22 @@ pub fn run_all(count: u64) -> (Vec<(u64, String)>, u64) {
     (failed, steps.into_inner())
 }
 
-fn live(sim: &Arc<Sim>) -> Result<u64, BrokerError> {
+fn live(sim: &Arc<Sim>) -> Result<(), BrokerError> {
     let mut world = World::new(Arc::clone(sim))?;
     for _ in 0..sim.scenario.turns {
         world.turn()?;
         if sim.with(|core| core.failure.is_some()) {
-            return Ok(0);
+            return Ok(());
         }
     }
     world.heal()?;
     if sim.with(|core| core.failure.is_none()) {
         world.judge()?;
     }
-    Ok(world.input.fed())
+    Ok(())
 }
 
-fn finish(sim: &Sim, scenario: Scenario, fed: u64) -> Run {
+fn finish(sim: &Sim, scenario: Scenario) -> Run {
     // What holds on to the simulation, for the cycle to be broken.
     let threads = sim.with_instances(std::mem::take);
     let late = sim.with(|core| std::mem::take(&mut core.late));
@@ -124,6 +123,5 @@ fn finish(sim: &Sim, scenario: Scenario, fed: u64) -> Run {
         hash: core.trace.hash(),
         lines: core.trace.take_lines(),
         steps: core.steps,
-        fed,
     })
 }

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub new_identities: bool,
     /// Input topics (programs of one sub-topology only).
     pub inputs: u32,
+    /// Whether the processor of the pairs writes by the wall clock too.
+    pub ticks: bool,
     pub partitions: u32,
     pub output_partitions: u32,
     pub instances: usize,
@@ -96,6 +98,7 @@ impl Scenario {
             kept_state: r.chance(600),
             new_identities: r.chance(200),
             inputs: if program.is_single() && r.chance(300) { 2 } else { 1 },
+            ticks: program == Program::Pairs && r.chance(500),
             partitions: r.between(1, 4) as u32,
             output_partitions: r.between(1, 3) as u32,
             instances: r.pick(&[1, 2, 2, 3, 3, 4]),

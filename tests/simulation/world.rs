@@ -35,7 +35,7 @@ fn open_broker(sim: &Sim, disk: &SimulatedDisk) -> Result<EmbeddedBroker, Broker
         Some(Bug::AcknowledgesBeforeSync) => Fsync::Never,
         _ => Fsync::OnCommit,
     };
-    let segment = if sim.scenario.seed % 2 == 0 { 4096 } else { 1 << 20 };
+    let segment = if sim.scenario.seed.is_multiple_of(2) { 4096 } else { 1 << 20 };
     builder.segment_bytes(segment).fsync(fsync).storage(disk.mount()).open()
 }
 

@@ -1,7 +1,11 @@
-//! Each input record is counted in a store and comes out on two topics: on both, or on neither.
+//! Each input record is counted in a store and comes out on two topics: on both, or on neither. The
+//! clock makes records too, numbered in the same store.
+
+use std::time::Duration;
 
 use millstream::{
-    BoxError, Processor, ProcessorContext, Record, StoreHandle, StreamsBuilder, Topology,
+    BoxError, Processor, ProcessorContext, PunctuationType, Record, Schedule, StoreHandle,
+    StreamsBuilder, Topology,
 };
 
 use super::Ending;
@@ -9,21 +13,53 @@ use crate::log::{Entry, entries, ids};
 use crate::scenario::Scenario;
 
 /// Writes behind each record's number the how-manieth of its key it is.
-struct Numbering(StoreHandle<String, i64>);
+struct Numbering {
+    seen: StoreHandle<String, i64>,
+    ticks: bool,
+}
+
+impl Numbering {
+    fn number(
+        &self,
+        key: &String,
+        ctx: &mut ProcessorContext<'_, '_, String, String>,
+    ) -> Result<i64, BoxError> {
+        let count = ctx.store(&self.seen)?.get(key)?.unwrap_or(0) + 1;
+        ctx.store(&self.seen)?.put(key, count)?;
+        Ok(count)
+    }
+}
 
 impl Processor<String, String> for Numbering {
     type KeyOut = String;
     type ValueOut = String;
+
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, '_, String, String>) -> Result<(), BoxError> {
+        if self.ticks {
+            ctx.schedule(Duration::from_millis(60), PunctuationType::WallClockTime);
+        }
+        Ok(())
+    }
 
     fn process(
         &mut self,
         mut record: Record<String, String>,
         ctx: &mut ProcessorContext<'_, '_, String, String>,
     ) -> Result<(), BoxError> {
-        let count = ctx.store(&self.0)?.get(&record.key)?.unwrap_or(0) + 1;
-        ctx.store(&self.0)?.put(&record.key, count)?;
+        let count = self.number(&record.key, ctx)?;
         record.value = format!("{} {count}", record.value);
         ctx.forward(record)
+    }
+
+    fn punctuate(
+        &mut self,
+        _schedule: Schedule,
+        time: i64,
+        ctx: &mut ProcessorContext<'_, '_, String, String>,
+    ) -> Result<(), BoxError> {
+        let key = format!("tick{}", ctx.task());
+        let count = self.number(&key, ctx)?;
+        ctx.forward(Record::new(key, format!("{count} {count}"), time))
     }
 }
 
@@ -36,7 +72,8 @@ pub(super) fn topology(scenario: &Scenario) -> Topology {
         .map(|topic| builder.stream::<String, String>(topic.as_str()))
         .collect();
     let all = inputs[1..].iter().fold(inputs[0].clone(), |all, one| all.merge(one));
-    let numbered = all.process_with(&seen.clone(), move || Numbering(seen.clone()));
+    let ticks = scenario.ticks;
+    let numbered = all.process_with(&seen.clone(), move || Numbering { seen: seen.clone(), ticks });
     numbered.to("out-a");
     numbered.to("out-b");
     builder.build().expect("the topology is sound")
