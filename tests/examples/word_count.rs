@@ -145,6 +145,7 @@ fn ctrl_c_stops_in_order_and_the_next_run_goes_on() {
     fs::write(&a, &text).unwrap();
     // Standard input never ends, so it is at work when it is told to stop.
     let mut child = start(example("word_count").args(["--dir", &dir, &a, "-"]));
+    let _open = child.stdin.take();
     thread::sleep(Duration::from_millis(700));
     signal(&child, "INT");
     let status = child.wait().unwrap();
