@@ -8,6 +8,7 @@ use millstream_broker::Waker;
 
 use super::app::Shared;
 use super::metrics::ThreadMetrics;
+use super::requests::RequestSender;
 use super::{
     Metrics, PartitionPlan, Request, Requests, Step, StreamThread, ThreadExceptionPolicy,
     ThreadOptions,
@@ -32,18 +33,15 @@ pub(super) enum ThreadReport {
 #[derive(Debug)]
 pub(super) struct AppThread {
     pub(super) report: ThreadReport,
-    requests: Sender<Request>,
+    requests: RequestSender,
     thread: Thread,
     metrics: ThreadMetrics,
 }
 
 impl AppThread {
-    /// Leaves a request and wakes the thread. A thread that has ended, or has too many requests
-    /// waiting, drops it: whoever waits for the answer finds that out.
+    /// Leaves a request and wakes the thread.
     pub(super) fn ask(&self, request: Request) {
-        if self.requests.try_send(request).is_err() {
-            tracing::debug!("a request found its stream thread ended or overloaded");
-        }
+        self.requests.send(request);
         self.thread.unpark();
     }
 

@@ -20,13 +20,30 @@ pub(crate) struct Requests {
     receiver: Receiver<Request>,
 }
 
-/// How many requests may wait; more are refused.
+/// How many requests may wait; further queries are refused.
 const WAITING: usize = 1024;
 
+/// Where requests for a stream thread are left.
+#[derive(Debug)]
+pub(super) struct RequestSender(Sender<Request>);
+
+impl RequestSender {
+    /// Leaves a request. One for a thread that has ended is dropped, and so is a query when too many
+    /// requests wait: whoever waits for the answer finds that out.
+    pub(super) fn send(&self, request: Request) {
+        let full = self.0.len() >= WAITING && matches!(request, Request::Query(_));
+        if full || self.0.send(request).is_err() {
+            tracing::debug!("a request found its stream thread ended or overloaded");
+        }
+    }
+}
+
 impl Requests {
-    pub(crate) fn channel() -> (Sender<Request>, Self) {
-        let (sender, receiver) = crossbeam_channel::bounded(WAITING);
-        (sender, Self { receiver })
+    pub(super) fn channel() -> (RequestSender, Self) {
+        // The bound is kept by the sender. A bounded channel would keep what still waits when the
+        // thread ends, and whoever asked would wait for ever.
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        (RequestSender(sender), Self { receiver })
     }
 
     /// Waits so long for a request to close; what else is asked meanwhile cannot be answered.
