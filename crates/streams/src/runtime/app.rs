@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,113 +10,15 @@ use crossbeam_channel::{Receiver, Sender};
 use millstream_broker::embedded::EmbeddedBroker;
 use millstream_broker::{Broker, Clock, SystemClock};
 use millstream_state::{MemoryBackend, StateBackend};
-use tokio::sync::watch;
 
-use super::app_thread::{AppThread, ThreadReport, spawn_thread};
-use super::{
-    Config, Metrics, Pace, Request, RestoreProgress, ThreadExceptionPolicy, ThreadOptions,
-    prepare_topics,
-};
+use super::app_state::{AppState, Shared, lock};
+use super::app_thread::{AppThread, spawn_thread};
+use super::{Config, Metrics, Pace, Request, RestoreProgress, ThreadOptions, prepare_topics};
 use crate::error::Error;
 use crate::topology::Topology;
 
-/// Where an application stands (Kafka's `KafkaStreams.State`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AppState {
-    /// Made, not started.
-    Created,
-    /// Waits for tasks, or restores their stores.
-    Rebalancing,
-    /// Every task it has is running.
-    Running,
-    /// Closing.
-    PendingShutdown,
-    /// Closed.
-    NotRunning,
-    /// Stopped by an error; see [`StreamsApp::close`] for its words.
-    Error,
-}
-
-impl AppState {
-    /// Whether it has ended, one way or the other.
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::NotRunning | Self::Error)
-    }
-}
-
-/// Told of a change: the state until now and the one from now on.
-type StateListener = Arc<dyn Fn(AppState, AppState) + Send + Sync>;
-
-/// What the application and its threads share.
-pub(super) struct Shared {
-    pub(super) policy: ThreadExceptionPolicy,
-    state: watch::Sender<AppState>,
-    listener: Mutex<Option<StateListener>>,
-    threads: Mutex<Vec<AppThread>>,
-    error: Mutex<Option<Error>>,
-}
-
-/// A poisoned lock guards plain data that stays whole, so whoever panicked is no reason to stop.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn set_state(&self, to: AppState) {
-        let mut from = to;
-        let changed = self.state.send_if_modified(|state| {
-            // What is closing only ends; what has ended stays so.
-            let may = if *state == AppState::PendingShutdown { to.is_terminal() } else { true };
-            let allowed = *state != to && !state.is_terminal() && may;
-            if allowed {
-                from = std::mem::replace(state, to);
-            }
-            allowed
-        });
-        if changed {
-            tracing::info!("state changes from {from:?} to {to:?}");
-            let listener = lock(&self.listener).clone();
-            if let Some(listener) = listener {
-                listener(from, to);
-            }
-        }
-    }
-
-    /// A thread reports how it is.
-    pub(super) fn report(&self, index: usize, report: ThreadReport) {
-        let mut threads = lock(&self.threads);
-        if let Some(thread) = threads.get_mut(index) {
-            thread.report = report;
-        }
-        let all = |wanted: &[ThreadReport]| threads.iter().all(|t| wanted.contains(&t.report));
-        let next = if all(&[ThreadReport::Ended]) {
-            None
-        } else if all(&[ThreadReport::Settled, ThreadReport::Ended]) {
-            Some(AppState::Running)
-        } else {
-            Some(AppState::Rebalancing)
-        };
-        drop(threads);
-        match next {
-            Some(state) => self.set_state(state),
-            None if lock(&self.error).is_some() => self.set_state(AppState::Error),
-            None => self.set_state(AppState::NotRunning),
-        }
-    }
-
-    /// A thread ends by an error: the others are asked to close.
-    pub(super) fn fail(&self, error: Error) {
-        lock(&self.error).get_or_insert(error);
-        self.ask_all(|| Request::Close);
-    }
-
-    fn ask_all(&self, request: impl Fn() -> Request) {
-        for thread in lock(&self.threads).iter() {
-            thread.ask(request());
-        }
-    }
-}
+/// How long [`StreamsApp::run`] waits for its threads once it is to end.
+const RUN_CLOSES_WITHIN: Duration = Duration::from_secs(30);
 
 /// A topology at work: `num.stream.threads` stream threads, until it is closed.
 ///
@@ -164,13 +66,7 @@ impl StreamsApp {
             owns_broker: false,
             clock: Arc::new(SystemClock::new()),
             backend: Arc::new(MemoryBackend),
-            shared: Arc::new(Shared {
-                policy: config.stream_thread_exception_handler(),
-                state: watch::Sender::new(AppState::Created),
-                listener: Mutex::default(),
-                threads: Mutex::default(),
-                error: Mutex::default(),
-            }),
+            shared: Arc::new(Shared::new(config.stream_thread_exception_handler())),
             on_restore: Mutex::default(),
             ended: Mutex::default(),
             config,
@@ -209,18 +105,27 @@ impl StreamsApp {
     /// Starts the stream threads, after checking the topics and creating the application's own. An
     /// application is started once.
     pub fn start(&self) -> Result<(), Error> {
-        if self.state() != AppState::Created {
-            let state = self.state();
-            return Err(Error::Unavailable(format!(
+        let not_again = |state| {
+            Error::Unavailable(format!(
                 "the application cannot be started: it is {state:?}; make a new one"
-            )));
+            ))
+        };
+        if self.state() != AppState::Created {
+            return Err(not_again(self.state()));
         }
         let threads = self.config.num_stream_threads();
         let missing = self.owns_broker.then_some(u32::try_from(threads).unwrap_or(u32::MAX));
         let mut admin = self.broker.admin()?;
         let plan = prepare_topics(&self.topology, &self.config, &mut *admin, missing)?;
         let process_id = uuid::Uuid::new_v4().to_string();
-        self.shared.set_state(AppState::Rebalancing);
+        // Of two that come so far together one goes on.
+        let before = self.shared.change_state(|state| match state {
+            AppState::Created => AppState::Rebalancing,
+            later => later,
+        });
+        if before != AppState::Created {
+            return Err(not_again(before));
+        }
         let (alive, ended): (Sender<()>, Receiver<()>) = crossbeam_channel::bounded(0);
         *lock(&self.ended) = Some(ended);
         for index in 0..threads {
@@ -242,33 +147,36 @@ impl StreamsApp {
         for thread in lock(&self.shared.threads).iter() {
             thread.go();
         }
+        if self.state() == AppState::PendingShutdown {
+            // Whoever closed it meanwhile may have found no thread to ask.
+            self.shared.ask_all(|| Request::Close);
+        }
         Ok(())
     }
 
     /// Takes no more records until [`resume`](Self::resume); the group keeps the tasks here.
     pub fn pause(&self) {
-        self.shared.ask_all(|| Request::Pause(true));
+        self.shared.pause(true);
     }
 
     /// Goes on after a [`pause`](Self::pause).
     pub fn resume(&self) {
-        self.shared.ask_all(|| Request::Pause(false));
+        self.shared.pause(false);
     }
 
     /// Commits, closes and leaves the group; waits for that as long as `deadline`. Gives the error
     /// that stopped the application, if one did, and [`Error::Timeout`] when a thread has not ended
     /// in time (it goes on ending).
     pub fn close(&self, deadline: Duration) -> Result<(), Error> {
-        if self.state() == AppState::Created {
-            self.shared.set_state(AppState::NotRunning);
+        if self.shared.ask_to_close() == AppState::Created {
             return Ok(());
         }
-        self.shared.set_state(AppState::PendingShutdown);
-        self.shared.ask_all(|| Request::Close);
-        let ended = lock(&self.ended).clone();
-        if let Some(ended) = ended
-            && ended.recv_timeout(deadline) == Err(crossbeam_channel::RecvTimeoutError::Timeout)
-        {
+        let in_time = wait_for_end(lock(&self.ended).clone(), deadline);
+        self.outcome(in_time, deadline)
+    }
+
+    fn outcome(&self, in_time: bool, deadline: Duration) -> Result<(), Error> {
+        if !in_time {
             return Err(Error::Timeout(format!(
                 "the application did not close within {deadline:?}: a closure or processor is still at work"
             )));
@@ -284,10 +192,11 @@ impl StreamsApp {
     pub async fn run(&self) -> Result<(), Error> {
         self.start()?;
         first_of(stop_signal(), self.ended()).await;
-        self.shared.set_state(AppState::PendingShutdown);
-        self.shared.ask_all(|| Request::Close);
-        self.ended().await;
-        self.close(Duration::from_secs(30))
+        self.shared.ask_to_close();
+        let ended = lock(&self.ended).clone();
+        // Beside the runtime, so that its other tasks go on.
+        let waits = tokio::task::spawn_blocking(move || wait_for_end(ended, RUN_CLOSES_WITHIN));
+        self.outcome(waits.await.unwrap_or(false), RUN_CLOSES_WITHIN)
     }
 
     /// As [`run`](Self::run), for programs without a tokio runtime.
@@ -335,6 +244,12 @@ impl StreamsApp {
     ) {
         self.shared.ask_all(|| Request::Query(work()));
     }
+}
+
+/// Waits until the last thread has ended; `false` when the deadline comes first.
+fn wait_for_end(ended: Option<Receiver<()>>, deadline: Duration) -> bool {
+    let Some(ended) = ended else { return true };
+    ended.recv_timeout(deadline) != Err(crossbeam_channel::RecvTimeoutError::Timeout)
 }
 
 /// Ends when the process is asked to stop.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 use millstream_broker::Waker;
 
-use super::app::Shared;
+use super::app_state::Shared;
 use super::metrics::ThreadMetrics;
 use super::requests::RequestSender;
 use super::{
@@ -119,6 +119,7 @@ impl Runner {
         let mut stream_thread = StreamThread::with_plan(self.options.clone(), self.plan.clone())?;
         stream_thread.metrics = self.metrics.clone();
         stream_thread.requests = self.requests.take();
+        stream_thread.paused = self.shared.is_paused();
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step_until_closed(&mut stream_thread)));
         let result = stepped.unwrap_or_else(|payload| {
             let thread = stream_thread.name().to_owned();

@@ -2,6 +2,7 @@
 //! around them. Sees nodes, never operators.
 
 mod app;
+mod app_state;
 mod app_thread;
 mod commit;
 pub mod config;
@@ -14,7 +15,8 @@ mod restore;
 mod stream_thread;
 mod task;
 
-pub use app::{AppState, StreamsApp};
+pub use app::StreamsApp;
+pub use app_state::AppState;
 pub use config::{Config, ConfigError, Guarantee, ThreadExceptionPolicy};
 pub use metrics::Metrics;
 pub use restore::RestoreProgress;

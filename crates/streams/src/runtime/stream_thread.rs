@@ -100,7 +100,7 @@ pub struct StreamThread {
     cache: Option<CacheBudget>,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
-    paused: bool,
+    pub(super) paused: bool,
     closed: bool,
     pub(super) next_commit: Duration,
     /// When as many intervals will have passed as commits were made: how far they are ahead.
