@@ -80,6 +80,7 @@ impl TopologyTestDriver {
     /// Runs `topology` as `options` say.
     pub fn with_options(topology: &Topology, options: DriverOptions) -> Result<Self, Error> {
         let DriverOptions { config, partitions, commit_every, start_ms } = options;
+        config.validate()?;
         let clock = ManualClock::at(start_ms);
         let broker = EmbeddedBroker::builder().clock(Arc::new(clock.clone())).open()?;
         let plan = prepare_topics(topology, &config, &mut *broker.admin()?, Some(partitions))?;
