@@ -160,7 +160,9 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         &mut self,
         handle: &StoreHandle<SK, SV>,
     ) -> Result<StoreRef<'_, SK, SV>, BoxError> {
-        let number = self.ctx.task.store_numbers.get(handle.number).copied().flatten();
+        let connected = self.ctx.is_connected(handle.number);
+        let numbers = &self.ctx.task.store_numbers;
+        let number = numbers.get(handle.number).copied().flatten().filter(|_| connected);
         let Some(number) = number else {
             return Err(format!(
                 "node '{}' uses the store '{}', which is not connected to it: name it in `process_with`",

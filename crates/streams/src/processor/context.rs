@@ -15,7 +15,6 @@ pub(crate) struct Context<'a> {
     nodes: &'a [NodeEntry],
     pub(crate) task: &'a mut TaskState,
     pub(crate) output: &'a mut dyn Output,
-    current: u32,
 }
 
 impl<'a> Context<'a> {
@@ -25,23 +24,29 @@ impl<'a> Context<'a> {
         output: &'a mut dyn Output,
         current: u32,
     ) -> Self {
-        Self { nodes, task, output, current }
+        task.current = current;
+        Self { nodes, task, output }
     }
 
     /// Name of the node at work.
     pub(crate) fn node_name(&self) -> &'a Arc<str> {
-        &self.nodes[self.current as usize].name
+        &self.nodes[self.task.current as usize].name
     }
 
     pub(crate) fn current(&self) -> u32 {
-        self.current
+        self.task.current
+    }
+
+    /// Whether a store of the topology, by its number there, is connected to the node at work.
+    pub(crate) fn is_connected(&self, store: usize) -> bool {
+        self.nodes[self.current() as usize].stores.contains(&store)
     }
 
     /// Hands a record to every child of the node at work, in order.
     #[inline]
     pub(crate) fn forward<K: Data, V: Data>(&mut self, record: Record<K, V>) -> NodeResult {
         let nodes = self.nodes;
-        match nodes[self.current as usize].children.split_last() {
+        match nodes[self.task.current as usize].children.split_last() {
             None => Ok(()),
             Some((last, [])) => self.call(*last, record),
             Some((last, others)) => {
@@ -60,7 +65,7 @@ impl<'a> Context<'a> {
         record: Record<K, V>,
     ) -> NodeResult {
         let nodes = self.nodes;
-        match nodes[self.current as usize].children.get(child) {
+        match nodes[self.task.current as usize].children.get(child) {
             Some(child) => self.call(*child, record),
             None => Ok(()),
         }
@@ -68,16 +73,16 @@ impl<'a> Context<'a> {
 
     /// Place of the child called `name`, for [`forward_to`](Self::forward_to).
     pub(crate) fn child_named(&self, name: &str) -> Option<usize> {
-        let children = &self.nodes[self.current as usize].children;
+        let children = &self.nodes[self.task.current as usize].children;
         children.iter().position(|child| &*self.nodes[*child as usize].name == name)
     }
 
     #[inline]
     fn call<K: Data, V: Data>(&mut self, child: u32, record: Record<K, V>) -> NodeResult {
-        let parent = std::mem::replace(&mut self.current, child);
+        let parent = std::mem::replace(&mut self.task.current, child);
         let mut record = Some(record);
         let result = self.run(|node, ctx| node.node.process(ctx, &mut record));
-        self.current = parent;
+        self.task.current = parent;
         result
     }
 
@@ -90,11 +95,11 @@ impl<'a> Context<'a> {
         work: impl FnOnce(&'a NodeEntry, &mut Context<'_>) -> NodeResult,
     ) -> NodeResult {
         let nodes = self.nodes;
-        let node = &nodes[self.current as usize];
+        let node = &nodes[self.task.current as usize];
         let result = if self.task.skips_failures() {
-            let depth = self.current;
+            let depth = self.task.current;
             catch_unwind(AssertUnwindSafe(|| work(node, self))).unwrap_or_else(|payload| {
-                self.current = depth;
+                self.task.current = depth;
                 Err(self.failure(Stage::Process, Panic::from_payload(&*payload).into()))
             })
         } else {
@@ -218,9 +223,9 @@ impl<'a> Context<'a> {
         record: Record<K, Change<V>>,
     ) -> NodeResult {
         let before = std::mem::replace(&mut self.task.origin, origin);
-        let current = std::mem::replace(&mut self.current, owner);
+        let current = std::mem::replace(&mut self.task.current, owner);
         let result = self.forward(record);
-        self.current = current;
+        self.task.current = current;
         self.task.origin = before;
         result
     }

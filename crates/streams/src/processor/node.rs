@@ -37,6 +37,8 @@ pub(crate) struct NodeEntry {
     pub(crate) node: Box<dyn Node>,
     pub(crate) name: Arc<str>,
     pub(crate) children: Box<[u32]>,
+    /// Stores it may use, by their numbers in the topology.
+    pub(crate) stores: Box<[usize]>,
 }
 
 /// Takes the record out of what a parent lent.

@@ -34,6 +34,8 @@ pub(crate) struct TaskState {
     pub(crate) store_numbers: Arc<[Option<usize>]>,
     pub(crate) overlay: Overlay,
     pub(crate) origin: Origin,
+    /// The node at work; after a panic the one that was.
+    pub(crate) current: u32,
     pub(crate) sources: Vec<TopicPartition>,
     pub(crate) stream_time: i64,
     pub(crate) wall_clock: i64,

@@ -146,6 +146,7 @@ impl Task {
                 node: made,
                 name: spec.name.as_str().into(),
                 children: children.collect(),
+                stores: spec.stores.as_slice().into(),
             });
         }
 
@@ -155,6 +156,7 @@ impl Task {
             store_numbers: store_numbers.into(),
             overlay,
             origin: Origin::default(),
+            current: 0,
             sources: queues.iter().map(|queue: &PartitionQueue| queue.partition.clone()).collect(),
             stream_time: -1,
             wall_clock,
@@ -329,10 +331,8 @@ impl Task {
 
     #[cold]
     fn panicked(&self, payload: &(dyn std::any::Any + Send)) -> Error {
-        let source = self.state.origin.source as usize;
-        let node = self.sources.get(source).map_or(0, |(node, _)| *node as usize);
-        let below: Arc<str> = format!("below {}", self.nodes[node].name).into();
-        *self.state.failure(Stage::Process, &below, Panic::from_payload(payload).into())
+        let node = &self.nodes[self.state.current as usize].name;
+        *self.state.failure(Stage::Process, node, Panic::from_payload(payload).into())
     }
 
     /// Processes records of one queue: one when there are several to choose from, else as many as
