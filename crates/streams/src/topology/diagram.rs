@@ -1,61 +1,78 @@
 //! The topology as a picture: Mermaid and Graphviz.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::TopologyParts;
 use super::graph::{NodeKind, SinkTopic};
 
 /// What both notations draw.
+#[derive(Default)]
 struct Drawing {
-    topics: BTreeSet<String>,
+    /// In the order in which they are met.
+    topics: Vec<String>,
     /// From and to, as the notation's ids; topics are `t…`, stores `s…`, nodes `n…`.
     edges: Vec<(String, String)>,
 }
 
+impl Drawing {
+    /// The id of a topic: a number, since names that differ may look the same to a notation.
+    fn topic(&mut self, name: &str) -> String {
+        let known = self.topics.iter().position(|topic| topic == name);
+        let number = known.unwrap_or_else(|| {
+            self.topics.push(name.to_owned());
+            self.topics.len() - 1
+        });
+        format!("t{number}")
+    }
+}
+
 fn draw(topology: &TopologyParts) -> Drawing {
-    let mut topics = BTreeSet::new();
-    let mut edges = Vec::new();
+    let mut drawing = Drawing::default();
     for (number, node) in topology.nodes.iter().enumerate() {
         let this = format!("n{number}");
         match &node.kind {
             NodeKind::Source { topics: read, .. } => {
                 for topic in read {
-                    topics.insert(topic.name.clone());
-                    edges.push((topic_id(&topic.name), this.clone()));
+                    let topic = drawing.topic(&topic.name);
+                    drawing.edges.push((topic, this.clone()));
                 }
             }
             NodeKind::Sink { topic, .. } => {
-                let name = match topic {
-                    SinkTopic::Topic(topic) => topic.name.clone(),
-                    SinkTopic::Extracted => "topic chosen per record".to_owned(),
-                };
-                edges.push((this.clone(), topic_id(&name)));
-                topics.insert(name);
+                let topic = drawing.topic(match topic {
+                    SinkTopic::Topic(topic) => &topic.name,
+                    SinkTopic::Extracted => "topic chosen per record",
+                });
+                drawing.edges.push((this.clone(), topic));
             }
             NodeKind::Processor { .. } => {}
         }
+        let edges = &mut drawing.edges;
         edges.extend(node.stores.iter().map(|store| (this.clone(), format!("s{store}"))));
         edges.extend(topology.children[number].iter().map(|c| (this.clone(), format!("n{c}"))));
     }
-    Drawing { topics, edges }
+    drawing
 }
 
-fn topic_id(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("t_{}", name.chars().map(plain).collect::<String>())
+/// A label between quotes, for Mermaid.
+fn in_mermaid(name: &str) -> String {
+    name.replace('"', "#quot;")
+}
+
+/// A label between quotes, for Graphviz.
+fn in_graphviz(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 pub(super) fn mermaid(topology: &TopologyParts) -> String {
     let Drawing { topics, edges } = draw(topology);
     let mut out = String::from("flowchart TD\n");
-    for topic in topics {
-        let _ = writeln!(out, "  {}[/\"{topic}\"/]", topic_id(&topic));
+    for (number, topic) in topics.iter().enumerate() {
+        let _ = writeln!(out, "  t{number}[/\"{topic}\"/]");
     }
     for sub in &topology.sub_topologies {
         let _ = writeln!(out, "  subgraph sub_topology_{0} [Sub-topology {0}]", sub.id);
         for node in &sub.nodes {
-            let _ = writeln!(out, "    n{node}[\"{}\"]", topology.nodes[*node].name);
+            let _ = writeln!(out, "    n{node}[\"{}\"]", in_mermaid(&topology.nodes[*node].name));
         }
         for store in &sub.stores {
             let _ = writeln!(out, "    s{store}[(\"{}\")]", topology.stores[*store].name);
@@ -72,13 +89,13 @@ pub(super) fn mermaid(topology: &TopologyParts) -> String {
 pub(super) fn graphviz(topology: &TopologyParts) -> String {
     let Drawing { topics, edges } = draw(topology);
     let mut out = String::from("digraph topology {\n  rankdir=TB;\n");
-    for topic in topics {
-        let _ = writeln!(out, "  {} [shape=parallelogram, label=\"{topic}\"];", topic_id(&topic));
+    for (number, topic) in topics.iter().enumerate() {
+        let _ = writeln!(out, "  t{number} [shape=parallelogram, label=\"{topic}\"];");
     }
     for sub in &topology.sub_topologies {
         let _ = writeln!(out, "  subgraph cluster_{0} {{\n    label=\"Sub-topology {0}\";", sub.id);
         for node in &sub.nodes {
-            let name = &topology.nodes[*node].name;
+            let name = in_graphviz(&topology.nodes[*node].name);
             let _ = writeln!(out, "    n{node} [shape=box, label=\"{name}\"];");
         }
         for store in &sub.stores {
