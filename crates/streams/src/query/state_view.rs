@@ -1,5 +1,6 @@
 use std::ops::{Bound, RangeBounds};
 
+use millstream_broker::TaskId;
 use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::Data;
@@ -22,6 +23,8 @@ pub(crate) struct StoreLookup {
     pub(crate) name: String,
     /// Its number in the topology.
     pub(crate) number: usize,
+    /// The sub-topology whose tasks have it.
+    sub_topology: Option<u32>,
 }
 
 impl StoreLookup {
@@ -29,7 +32,11 @@ impl StoreLookup {
     pub(crate) fn find(topology: &Topology, name: &str) -> Result<Self, Error> {
         let stores = &topology.inner.stores;
         match stores.iter().position(|store| store.name == name) {
-            Some(number) => Ok(Self { name: name.to_owned(), number }),
+            Some(number) => {
+                let mut subs = topology.sub_topologies().iter();
+                let sub_topology = subs.find(|sub| sub.stores.contains(&number)).map(|sub| sub.id);
+                Ok(Self { name: name.to_owned(), number, sub_topology })
+            }
             None => {
                 let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();
                 let names = names.join(", ");
@@ -47,17 +54,18 @@ impl StoreLookup {
         thread: &mut StreamThread,
         mut work: impl FnMut(StateView<'_, K, V>) -> Result<T, Error>,
     ) -> Result<Answer<Vec<T>>, Error> {
+        let has_it = |task: TaskId| Some(task.sub_topology) == self.sub_topology;
+        if let Some((task, _)) = thread.tasks().find(|(task, running)| has_it(*task) && !running) {
+            return Err(Error::Unavailable(format!(
+                "store '{}' is being restored in task {task}: ask again when the application is running",
+                self.name
+            )));
+        }
         let mut results = Vec::new();
         for task in thread.tasks_mut() {
             let Some(number) = task.stores.iter().position(|store| *store == self.number) else {
                 continue;
             };
-            if !task.is_running() {
-                return Err(Error::Unavailable(format!(
-                    "store '{}' is being restored in task {}: ask again when the application is running",
-                    self.name, task.id
-                )));
-            }
             results.push(work(self.view(task, number)?)?);
         }
         if results.is_empty() { Ok(Answer::Elsewhere) } else { Ok(Answer::Found(results)) }
