@@ -100,6 +100,14 @@ impl<K: Data, V: Data> KTable<K, V> {
 
     /// Writes the changes of the table to a topic; a delete is written as a tombstone. Short for
     /// `to_stream().to(..)`.
+    ///
+    /// ```
+    /// # use millstream::StreamsBuilder;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("in").group_by_key().count("counts").to("counts");
+    /// # builder.build()?;
+    /// # Ok::<_, millstream::TopologyError>(())
+    /// ```
     pub fn to(&self, topic: impl Into<Topic<K, V>>) {
         let topic = topic.into();
         let stream = self.to_stream();

@@ -41,6 +41,29 @@ impl<A: Stores, B: Stores, C: Stores> Stores for (A, B, C) {
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Processes each record by hand, without stores. `processor` is called once for each task.
+    ///
+    /// ```
+    /// use millstream::{BoxError, Processor, ProcessorContext, Record};
+    ///
+    /// /// Hands each record on twice.
+    /// struct Twice;
+    ///
+    /// impl Processor<String, String> for Twice {
+    ///     type KeyOut = String;
+    ///     type ValueOut = String;
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<String, String>,
+    ///         ctx: &mut ProcessorContext<'_, '_, String, String>,
+    ///     ) -> Result<(), BoxError> {
+    ///         ctx.forward(record.clone())?;
+    ///         ctx.forward(record)
+    ///     }
+    /// }
+    ///
+    /// # use millstream::testing::check;
+    /// check(|stream| stream.process(|| Twice), "a:1", "a:1 a:1");
+    /// ```
     pub fn process<P: Processor<K, V>>(
         &self,
         processor: impl Fn() -> P + Send + Sync + 'static,
@@ -100,6 +123,29 @@ impl<K: Data, V: Data> KStream<K, V> {
 
     /// Processes each record by hand, its key unchanged, so that a grouping behind it needs no
     /// repartitioning.
+    ///
+    /// ```
+    /// use millstream::{BoxError, FixedKeyContext, FixedKeyProcessor};
+    ///
+    /// /// Puts the record's timestamp behind its value.
+    /// struct Stamp;
+    ///
+    /// impl FixedKeyProcessor<String, String> for Stamp {
+    ///     type ValueOut = String;
+    ///     fn process(
+    ///         &mut self,
+    ///         _key: &String,
+    ///         value: String,
+    ///         ctx: &mut FixedKeyContext<'_, '_, '_, String, String>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let timestamp = ctx.context().timestamp();
+    ///         ctx.forward(format!("{value}at{timestamp}"))
+    ///     }
+    /// }
+    ///
+    /// # use millstream::testing::check;
+    /// check(|stream| stream.process_values((), || Stamp), "a:1@5", "a:1at5");
+    /// ```
     #[doc(alias = "processValues")]
     #[doc(alias = "transformValues")]
     pub fn process_values<P: FixedKeyProcessor<K, V>>(
