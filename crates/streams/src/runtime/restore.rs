@@ -108,7 +108,7 @@ impl Restoration {
             report(RestoreProgress {
                 task: *id,
                 changelog: changelog.partition.to_string(),
-                done: (changelog.position - changelog.start).max(0) as u64,
+                done: (changelog.position.min(changelog.end) - changelog.start).max(0) as u64,
                 total: (changelog.end - changelog.start).max(0) as u64,
             });
         }
