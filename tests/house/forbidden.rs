@@ -1,0 +1,49 @@
+//! What library code does not do, except where it is named here.
+
+use crate::sources::{assert_none, library};
+
+/// What is looked for, and the files in which it may be, each with the reason.
+const FORBIDDEN: &[(&str, &[(&str, &str)])] = &[
+    (".unwrap()", &[]),
+    ("todo!", &[]),
+    ("unimplemented!", &[]),
+    ("dbg!", &[]),
+    ("unsafe ", &[]),
+    ("println!", &[]),
+    ("Instant::now", &[("crates/broker/src/clock.rs", "the clock of the system")]),
+    ("SystemTime::now", &[("crates/broker/src/clock.rs", "the clock of the system")]),
+    ("thread::spawn", &[]),
+    ("thread::Builder", &[("crates/streams/src/runtime/app_thread.rs", "the stream threads")]),
+    ("thread::sleep", &[]),
+    ("process::exit", &[]),
+];
+
+#[test]
+fn nothing_forbidden_outside_the_named_files() {
+    let mut found = Vec::new();
+    for source in library() {
+        for (word, files) in FORBIDDEN {
+            if files.iter().any(|(path, _)| *path == source.path) {
+                continue;
+            }
+            let lines = source.code().filter(|(_, line)| line.contains(word));
+            found.extend(
+                lines.map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim())),
+            );
+        }
+    }
+    assert_none(&found, "forbidden in library code");
+}
+
+#[test]
+fn the_named_files_need_it() {
+    let files = library();
+    for (word, allowed) in FORBIDDEN {
+        for (path, why) in *allowed {
+            let file = files.iter().find(|source| source.path == *path);
+            let needs =
+                file.is_some_and(|source| source.code().any(|(_, line)| line.contains(word)));
+            assert!(needs, "{path} has no {word} any longer ({why}): take it off the list");
+        }
+    }
+}

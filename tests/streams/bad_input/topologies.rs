@@ -1,0 +1,177 @@
+//! Topologies that cannot be built.
+
+use millstream::{KStream, Materialized, Repartitioned, StreamsBuilder};
+
+use super::assert_says;
+
+type Text = KStream<String, String>;
+
+/// What a broken topology is, and what is said of it.
+type Case = (&'static str, fn(&StreamsBuilder), &'static [&'static str]);
+
+fn input(builder: &StreamsBuilder) -> Text {
+    builder.stream("in")
+}
+
+const CASES: &[Case] = &[
+    ("empty", |_| {}, &["reads no topic", "builder.stream"]),
+    (
+        "two stores of one name",
+        |builder| {
+            input(builder).group_by_key().count("twins");
+            input(&StreamsBuilder::new());
+            let other: Text = builder.stream("other");
+            other.group_by_key().count("twins");
+        },
+        &["two stores are called 'twins'", "give one of them another name"],
+    ),
+    (
+        "two nodes of one name",
+        |builder| {
+            input(builder).map_values(|v| v).named("twin").filter(|_, _| true).named("twin");
+        },
+        &["two nodes are called 'twin'", ".named(..)"],
+    ),
+    (
+        "a topic read twice",
+        |builder| {
+            input(builder).to("out-1");
+            input(builder).to("out-2");
+        },
+        &["topic 'in' is read twice", "KSTREAM-SOURCE-0000000000", "use the handle twice"],
+    ),
+    (
+        "a topic read as stream and table",
+        |builder| {
+            input(builder).to("out");
+            builder.table::<String, String>("in", "t");
+        },
+        &["topic 'in' is read twice", "use the handle twice"],
+    ),
+    (
+        "a short cycle",
+        |builder| input(builder).map_values(|v| v).to("in"),
+        &["KSTREAM-SINK-0000000002", "topic 'in'", "for ever", "break the cycle"],
+    ),
+    (
+        "a cycle over two topics",
+        |builder| {
+            input(builder).to("middle");
+            builder.stream::<String, String>("middle").to("in");
+        },
+        &["topic 'in'", "topic 'middle'", "for ever"],
+    ),
+    (
+        "a cycle over a repartition topic",
+        |builder| input(builder).select_key(|_, v| v.clone()).repartition("r").to("in"),
+        &["topic 'in'", "for ever"],
+    ),
+    (
+        "a store that nobody uses",
+        |builder| {
+            builder.add_store::<String, String>("lonely");
+            input(builder).to("out");
+        },
+        &["store 'lonely' is connected to no processor", "process_with"],
+    ),
+    (
+        "a store for a table that has one",
+        |builder| {
+            input(builder).group_by_key().count("first").materialized("second");
+        },
+        &["has a store already", ".materialized(\"second\")"],
+    ),
+    (
+        "two repartitionings through one topic",
+        |builder| {
+            input(builder).repartition("same").to("out-1");
+            builder.stream::<String, String>("other").repartition("same").to("out-2");
+        },
+        &["through the topic 'same-repartition'", "name one of them"],
+    ),
+    (
+        "no partitions",
+        |builder| input(builder).repartition(Repartitioned::named("none").partitions(0)).to("out"),
+        &["'none-repartition'", "0 partitions", "at least 1"],
+    ),
+    (
+        "an illegal topic to read",
+        |builder| builder.stream::<String, String>("my topic").to("out"),
+        &["topic name 'my topic'", "letters, digits"],
+    ),
+    (
+        "an illegal topic to write",
+        |builder| input(builder).to("to/you"),
+        &["topic name 'to/you'", "letters, digits"],
+    ),
+    ("a topic without a name", |builder| input(builder).to(""), &["topic name ''", "empty"]),
+    (
+        "a topic called dot",
+        |builder| builder.stream::<String, String>("..").to("out"),
+        &["topic name '..'", "a dot"],
+    ),
+    (
+        "a long name",
+        |builder| input(builder).to("x".repeat(250)),
+        &["xxx", "longer than 249 characters"],
+    ),
+    (
+        "an illegal store",
+        |builder| {
+            input(builder).group_by_key().count("per word");
+        },
+        &["store name 'per word'", "letters, digits"],
+    ),
+    (
+        "an illegal repartition topic",
+        |builder| input(builder).repartition("by word").to("out"),
+        &["'by word", "letters, digits"],
+    ),
+];
+
+#[test]
+fn each_mistake_is_named_with_its_remedy() {
+    for (what, build, expected) in CASES {
+        let builder = StreamsBuilder::new();
+        build(&builder);
+        match builder.build() {
+            Err(error) => assert_says(format!("{what}: {error}"), expected),
+            Ok(topology) => panic!("{what} was built: {topology:?}"),
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_together() {
+    let builder = StreamsBuilder::new();
+    let store = || Materialized::<String, i64>::new("twins");
+    let stream = input(&builder);
+    stream.group_by_key().count(store());
+    stream.map_values(|v| v + "!").group_by_key().count(store());
+    builder.add_store::<String, String>("lonely");
+    stream.filter(|_, _| true).named("same").map_values(|v| v).named("same").to("in");
+    builder.stream::<String, String>("what?").to("out");
+    let error = builder.build().unwrap_err();
+    assert_eq!(error.problems.len(), 5, "{error}");
+    assert_says(&error, &["twins", "lonely", "'same'", "'in'", "what?"]);
+}
+
+/// What is legal and looks as if it were not.
+#[test]
+fn no_mistakes() {
+    let builder = StreamsBuilder::new();
+    let stream = input(&builder);
+    stream.to("out");
+    stream.filter(|_, _| true).to("out");
+    stream.to(format!("{}.{}_-", "A".repeat(100), 9));
+    stream.merge(&stream).merge(&builder.stream("other")).group_by_key().count("n").to("counts");
+    builder.build().unwrap();
+}
+
+#[test]
+fn the_builder_can_be_mended() {
+    let builder = StreamsBuilder::new();
+    assert!(builder.build().is_err());
+    input(&builder).to("out");
+    builder.build().unwrap();
+}

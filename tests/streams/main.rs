@@ -1,0 +1,25 @@
+//! The application and the engine, from outside: on the embedded broker with threads of the
+//! operating system, and in the test driver without.
+
+mod app_life;
+mod bad_input;
+mod broken_stops;
+mod caches;
+mod commits;
+mod driver;
+mod gate;
+mod input_order;
+mod internal_topics;
+mod log_lines;
+mod operators;
+mod pause;
+mod pictures;
+mod punctuation;
+mod queries;
+mod restore;
+mod rig;
+mod signals;
+mod skipped_records;
+mod tables;
+mod thread_death;
+mod threads;
