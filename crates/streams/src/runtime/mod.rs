@@ -14,13 +14,15 @@ mod requests;
 mod restore;
 mod stream_thread;
 mod task;
+mod thread_options;
 
 pub use app::StreamsApp;
 pub use app_state::AppState;
 pub use config::{Config, ConfigError, Guarantee, ThreadExceptionPolicy};
 pub use metrics::Metrics;
 pub use restore::RestoreProgress;
-pub use stream_thread::{Pace, Step, StreamThread, ThreadOptions};
+pub use stream_thread::StreamThread;
+pub use thread_options::{Pace, Step, ThreadOptions};
 
 pub(crate) use internal_topics::{PartitionPlan, prepare_topics};
 pub(crate) use record_collector::RecordCollector;

@@ -1,22 +1,21 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_broker::{
-    Admin, Broker, BrokerError, Clock, Consumer, ConsumerOptions, GroupIdentity, GroupJoin,
-    IsolationLevel, Membership, MembershipChange, MembershipEvent, ProducerOptions, TaskId, Waker,
+    Admin, BrokerError, Consumer, ConsumerOptions, GroupIdentity, GroupJoin, IsolationLevel,
+    Membership, MembershipChange, MembershipEvent, ProducerOptions, TaskId,
 };
-use millstream_state::{Overlay, StateBackend};
+use millstream_state::Overlay;
 
 use super::metrics::ThreadMetrics;
 use super::requests::{Request, Requests};
 use super::restore::RestoreProgress;
 use super::task::{Task, TaskSetup};
-use super::{Config, Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
+use super::thread_options::{Pace, Step, ThreadOptions};
+use super::{Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
 use crate::error::Error;
 use crate::processor::CacheBudget;
-use crate::topology::Topology;
 
 /// Records a task may process before the next one has its turn.
 const RECORDS_PER_TURN: usize = 1000;
@@ -24,59 +23,6 @@ const RECORDS_PER_TURN: usize = 1000;
 /// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
 /// after a pause is seen at once.
 const COMMITS_AHEAD: u32 = 4;
-
-/// When a stream thread commits, and how much it does in a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// By `commit.interval.ms`, a turn for each task in a step: how an application runs.
-    Interval,
-    /// After so many records, one task a step, the one with the smallest timestamp: how a test
-    /// driver runs. 1 commits after each record, as Kafka's driver does.
-    Records(usize),
-}
-
-/// What a step found to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Something was done; there may be more.
-    Busy,
-    /// Nothing to do before this time has passed, or the waker is called.
-    Idle(Duration),
-    /// The thread has been closed.
-    Closed,
-}
-
-/// What a stream thread is made of. Everything that touches the world comes from here.
-#[derive(Clone)]
-pub struct ThreadOptions {
-    /// The program.
-    pub topology: Topology,
-    /// The settings.
-    pub config: Config,
-    /// The broker.
-    pub broker: Arc<dyn Broker>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Where tasks keep their stores.
-    pub state: Arc<dyn StateBackend>,
-    /// Identity of the process: a part of the transactional id, which two processes must not
-    /// share.
-    pub process_id: String,
-    /// The thread's number within the process, from 0.
-    pub index: usize,
-    /// When it commits.
-    pub pace: Pace,
-    /// Called, from any thread, when a step may find something to do.
-    pub waker: Option<Waker>,
-    /// Told how restores go.
-    pub on_restore: Option<Arc<dyn Fn(&RestoreProgress) + Send + Sync>>,
-}
-
-impl fmt::Debug for ThreadOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadOptions").field("index", &self.index).finish_non_exhaustive()
-    }
-}
 
 /// A member of the group with its tasks, its consumer and its producer. A plain struct: whoever owns
 /// it calls [`step`](Self::step) again and again, an operating-system thread in an application, a
