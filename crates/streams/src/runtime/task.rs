@@ -4,6 +4,7 @@ use std::sync::Arc;
 use millstream_broker::{Consumer, OffsetAndMetadata, TaskId, TopicPartition};
 use millstream_state::{Overlay, StateBackend};
 
+use super::guarded::guarded;
 use super::internal_topics::written_topics;
 use super::partition_queue::PartitionQueue;
 use super::restore::{Restoration, RestoreProgress};
@@ -488,16 +489,4 @@ fn punctuate_due(
         called = true;
     }
     Ok(called)
-}
-
-/// Runs a piece of a task with a net under it for panics of user code.
-fn guarded(
-    ctx: &mut Context<'_>,
-    work: impl FnOnce(&mut Context<'_>) -> crate::processor::NodeResult,
-) -> Result<(), Error> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut *ctx)));
-    match outcome {
-        Ok(result) => result.map_err(|error| *error),
-        Err(payload) => Err(*ctx.failure(Stage::Process, Panic::from_payload(&*payload).into())),
-    }
 }
