@@ -39,7 +39,7 @@ fn a_new_instance_counts_on() {
     rig.counts("out", 100);
     app.close(CLOSE).unwrap();
 
-    let app = rig.app(&count(), config("again").with_num_stream_threads(2));
+    let app = rig.app(&count(), config("again"));
     let progress = listen(&app);
     app.start().unwrap();
     block_on(app.running()).unwrap();
