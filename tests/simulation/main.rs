@@ -20,8 +20,10 @@ mod world;
 use bug::Bug;
 use runner::{run, run_all, run_and_explain};
 
-/// Seeds that failed once.
-const ONCE_FAILED: &[u64] = &[];
+/// Seeds that fail when one of the mended bugs is put back: events of the group lost to errors (120,
+/// 484), a read position purged by a successor (143), punctuations committed without offsets (275,
+/// 280), a store's offset past what is synced (19518, 30349).
+const ONCE_FAILED: &[u64] = &[120, 143, 275, 280, 484, 19518, 30349];
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
