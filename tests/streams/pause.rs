@@ -1,7 +1,7 @@
 //! Pause and resume.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use millstream::runtime::ThreadExceptionPolicy;
 use millstream::{AppState, StreamsApp, StreamsBuilder};
@@ -39,6 +39,7 @@ fn a_paused_application_closes() {
     let rig = Rig::new(1);
     let app = rig.run(&count(), config("pause-close"));
     app.pause();
+    settle(&app);
     rig.send_numbers("in", 0..10);
     app.close(CLOSE).unwrap();
     assert_eq!(app.metrics().processed, 0);
@@ -58,26 +59,29 @@ fn an_application_can_be_paused_before_it_starts() {
     app.close(CLOSE).unwrap();
 }
 
-/// A thread that takes the place of a dead one is paused as that one was.
+/// A thread that takes the place of a dead one is paused as that one was: here by its last record.
 #[test]
 fn a_replaced_thread_stays_paused() {
     let rig = Rig::new(1);
-    let failed = Arc::new(AtomicBool::new(false));
+    let this = Arc::new(OnceLock::<Weak<StreamsApp>>::new());
+    let (app_of_closure, failed) = (this.clone(), AtomicBool::new(false));
     let builder = StreamsBuilder::new();
-    let once = failed.clone();
     builder
         .stream::<String, String>("in")
-        .try_peek(move |_, _| match once.swap(true, Ordering::SeqCst) {
-            false => Err("the first time".into()),
-            true => Ok(()),
+        .try_peek(move |_, _| {
+            if failed.swap(true, Ordering::SeqCst) {
+                return Ok(());
+            }
+            app_of_closure.get().and_then(Weak::upgrade).expect("the application lives").pause();
+            Err("the first time".into())
         })
         .to("out");
     let policy = ThreadExceptionPolicy::ReplaceThread;
     let config = config("pause-replace").with_stream_thread_exception_handler(policy);
-    let app = rig.run(&builder.build().unwrap(), config);
+    let app = Arc::new(rig.run(&builder.build().unwrap(), config));
+    this.set(Arc::downgrade(&app)).unwrap();
     rig.send("in", "a:1");
     eventually("a dead thread", || app.state() == AppState::Rebalancing);
-    app.pause();
     block_on(app.running()).unwrap();
     assert_eq!(app.metrics().processed, 0);
     app.resume();
