@@ -19,13 +19,17 @@ const WORDS_BYTES: u64 = 4 * 1024 * 1024;
 /// What compaction leaves alone at the end of a partition of counts, and how often it comes. Both
 /// small, as counts change often and all is in memory.
 pub(crate) const SEGMENT_BYTES: &str = "262144";
+/// What is kept in memory of a broker in a directory.
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
 const MAINTENANCE: Duration = Duration::from_millis(200);
 
 /// In memory, or in `dir`.
 pub(crate) fn open(dir: Option<&Path>, topology: &Topology) -> Result<EmbeddedBroker, BrokerError> {
     let settings = EmbeddedBroker::builder().maintenance_interval(MAINTENANCE);
     let broker = match dir {
-        Some(dir) => settings.directory(dir).application(APPLICATION).open()?,
+        Some(dir) => {
+            settings.directory(dir).application(APPLICATION).cache_bytes(CACHE_BYTES).open()?
+        }
         None => settings.open()?,
     };
     let compacted = |name| {

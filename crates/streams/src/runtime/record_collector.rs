@@ -7,7 +7,7 @@ use crate::error::ErrorPolicy;
 use crate::processor::{Output, TopicHandle};
 
 /// A buffer of this size is handed to the producer before more is processed.
-const BATCH_BYTES: usize = 128 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 
 struct PartitionBuffer {
     partition: TopicPartition,
