@@ -1,6 +1,8 @@
 //! How long a process takes from its start to the first result, and what an idle application
 //! holds: `cargo run --release -p millstream-benches --bin start`.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
+
 use std::time::Instant;
 
 use millstream::broker::ProducerOptions;

@@ -46,7 +46,9 @@ pub enum BrokerError {
     #[error("topic '{0}' is full: wait until its readers have committed past its oldest records")]
     TopicFull(String),
     /// A record, or a batch, is larger than the broker takes.
-    #[error("a record of {bytes} bytes for {partition} is larger than the limit of {limit} bytes")]
+    #[error(
+        "a record of {bytes} bytes for {partition} is larger than the limit of {limit} bytes: make records smaller, or raise the topic's max.message.bytes"
+    )]
     RecordTooLarge {
         /// The partition.
         partition: TopicPartition,

@@ -64,6 +64,10 @@ pub trait Producer: Send {
     /// Number of partitions of `topic`.
     fn partitions(&mut self, topic: &str) -> Result<u32, BrokerError>;
 
+    /// The largest record that `topic` takes, in bytes as a [`RecordBuffer`] encodes it; a larger
+    /// one is refused with [`BrokerError::RecordTooLarge`].
+    fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError>;
+
     /// Waits until everything handed over is acknowledged, and returns the first delivery error.
     fn flush(&mut self) -> Result<(), BrokerError>;
 

@@ -13,7 +13,5 @@ use proc_macro::TokenStream;
 #[proc_macro_derive(Wire, attributes(wire))]
 pub fn derive_wire(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    wire::expand(&input)
-        .unwrap_or_else(|error| error.into_compile_error())
-        .into()
+    wire::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

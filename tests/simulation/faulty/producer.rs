@@ -125,6 +125,10 @@ impl Producer for FaultyProducer {
         self.inner.as_ref().is_some_and(|inner| inner.is_full(topic))
     }
 
+    fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError> {
+        self.inner()?.max_record_bytes(topic)
+    }
+
     fn partitions(&mut self, topic: &str) -> Result<u32, BrokerError> {
         let at = self.at.clone();
         let inner = self.inner()?;

@@ -78,7 +78,10 @@ fn a_record_below_the_limit_goes_through_and_one_above_is_refused() {
     let mut producer =
         TopicProducer::new(&rig.broker, ProducerOptions::idempotent("test")).unwrap();
     let sent = producer.send(&topic, large(1 << 20)).and_then(|()| producer.flush());
-    assert_says(sent.unwrap_err(), &["in-0", "larger than the limit of 1048588 bytes"]);
+    assert_says(
+        sent.unwrap_err(),
+        &["'in'", "larger than the limit of 1048588 bytes", "max.message.bytes"],
+    );
     app.close(CLOSE).unwrap();
 }
 
@@ -90,7 +93,8 @@ fn an_output_too_large_ends_the_application() {
     let app = rig.run(&builder.build().unwrap(), config("bloat"));
     rig.send("in", "a:x");
     eventually("the end", || app.state() == AppState::Error);
-    assert_says(app.close(CLOSE).unwrap_err(), &["out-0", "larger than the limit"]);
+    let parts = ["KSTREAM-SINK-0000000002", "in-0@0", "larger than the limit", "max.message.bytes"];
+    assert_says(app.close(CLOSE).unwrap_err(), &parts);
 }
 
 #[test]
@@ -106,5 +110,8 @@ fn a_huge_key_is_refused_in_the_changelog_too() {
     let half = |key: &str| Record::new(key.to_owned(), "x".repeat(600_000), 0);
     rig.send_records(&Topic::<String, String>::new("in"), [half("k"), half("k")]);
     eventually("the end", || app.state() == AppState::Error);
-    assert_says(app.close(CLOSE).unwrap_err(), &["-0", "larger than the limit"]);
+    assert_says(
+        app.close(CLOSE).unwrap_err(),
+        &["-changelog-0", "larger than the limit", "max.message.bytes"],
+    );
 }

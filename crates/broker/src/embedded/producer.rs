@@ -115,6 +115,10 @@ impl Producer for EmbeddedProducer {
         self.shared.update(|state| Ok(state.topic(topic)?.partitions.len() as u32))
     }
 
+    fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError> {
+        self.shared.update(|state| Ok(state.topic(topic)?.config.max_message_bytes))
+    }
+
     fn flush(&mut self) -> Result<(), BrokerError> {
         let end = self.shared.update(|state| {
             state.check_writable()?;

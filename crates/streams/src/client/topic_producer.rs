@@ -1,7 +1,7 @@
 use millstream_broker::{Broker, CommitOutcome, ProducerOptions};
 
 use crate::codec::Data;
-use crate::error::{Error, ErrorPolicy};
+use crate::error::Error;
 use crate::processor::{Output, RecordWriter};
 use crate::record::Record;
 use crate::runtime::RecordCollector;
@@ -34,7 +34,7 @@ impl TopicProducer {
     pub fn new(broker: &dyn Broker, options: ProducerOptions) -> Result<Self, Error> {
         let transactional = options.transactional_id.is_some();
         let producer = broker.producer(options)?;
-        Ok(Self { collector: RecordCollector::new(producer, transactional, ErrorPolicy::Fail) })
+        Ok(Self { collector: RecordCollector::new(producer, transactional) })
     }
 
     /// Writes a record to its partition's buffer; full buffers are sent. A transactional producer

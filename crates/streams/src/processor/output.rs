@@ -12,6 +12,9 @@ pub(crate) trait Output {
     /// How many partitions it has.
     fn partitions(&self, topic: TopicHandle) -> u32;
 
+    /// The largest record it takes, in encoded bytes.
+    fn max_record_bytes(&self, topic: TopicHandle) -> usize;
+
     /// A partition for a record without a key; the choice sticks for a while.
     fn keyless_partition(&mut self, topic: TopicHandle) -> u32;
 

@@ -110,12 +110,24 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => output.keyless_partition(topic),
         };
+        let limit = output.max_record_bytes(topic);
         let buffer = output.buffer(topic, partition);
+        let start = buffer.size();
         buffer.push_with(record.timestamp, key, &record.headers, |out| {
-            if value_codec.is_null(&record.value) {
-                return Ok(false);
+            let present = !value_codec.is_null(&record.value);
+            if present {
+                value_codec.encode(&record.value, out)?;
             }
-            value_codec.encode(&record.value, out).map(|()| true)
+            // Found out here, where the record's origin is known, and not when its batch is sent.
+            let size = out.len() - start;
+            if size > limit { Err(too_large(size, limit)) } else { Ok(present) }
         })
     }
+}
+
+#[cold]
+fn too_large(size: usize, limit: usize) -> CodecError {
+    CodecError::new(format!(
+        "a record of {size} bytes is larger than the limit of {limit} bytes of its topic: make records smaller, or raise the topic's max.message.bytes"
+    ))
 }

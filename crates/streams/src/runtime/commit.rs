@@ -3,10 +3,30 @@
 
 use millstream_broker::{BrokerError, CommitOutcome, OffsetAndMetadata, TopicPartition};
 
-use super::{Metrics, StreamThread};
+use super::{Metrics, Pace, StreamThread};
 use crate::error::Error;
 
+/// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
+/// after a pause is seen at once.
+const COMMITS_AHEAD: u32 = 4;
+
 impl StreamThread {
+    /// Whether to commit after a round. A task that waits for a full topic may wait for this very
+    /// thread's commit, once the others have nothing left to do.
+    pub(super) fn is_commit_due(&self, processed: usize, busy: bool, blocked: bool) -> bool {
+        match self.options.pace {
+            Pace::Interval => {
+                let now = self.options.clock.monotonic();
+                let ahead = self.options.config.commit_interval() * (COMMITS_AHEAD - 1);
+                let early = !busy && self.uncommitted && self.commits_paid <= now + ahead;
+                now >= self.next_commit || early || blocked && processed == 0
+            }
+            Pace::Records(records) => {
+                self.since_commit >= records || (processed == 0 && self.uncommitted)
+            }
+        }
+    }
+
     /// Commits everything processed so far; says whether there was anything. After an error nothing
     /// of it is committed, or it is not known whether it is; the caller restarts the tasks, which
     /// finds out. A thread that restarts has nothing to commit.
@@ -43,7 +63,6 @@ impl StreamThread {
             self.collector.settle();
         }
         let mut counted = Metrics { commits: 1, ..Metrics::default() };
-        counted.dropped = self.collector.take_skipped();
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
             task.commit_state(&self.collector)?;
             let counters = std::mem::take(&mut task.state.counters);

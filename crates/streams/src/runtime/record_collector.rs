@@ -3,7 +3,6 @@ use std::sync::Arc;
 use millstream_broker::{BrokerError, CommitOutcome, Producer, RecordBuffer, TopicPartition};
 use rustc_hash::FxHashMap;
 
-use crate::error::ErrorPolicy;
 use crate::processor::{Output, TopicHandle};
 
 /// A buffer of this size is handed to the producer before more is processed.
@@ -16,6 +15,7 @@ struct PartitionBuffer {
 
 struct TopicBuffers {
     name: Arc<str>,
+    max_record_bytes: usize,
     partitions: Vec<PartitionBuffer>,
     /// Where records without keys go until the buffer there is full.
     keyless: u32,
@@ -34,16 +34,10 @@ pub(crate) struct RecordCollector {
     /// Partitions whose buffers hold records.
     filled: Vec<(TopicHandle, u32)>,
     wants_send: bool,
-    on_produce: ErrorPolicy,
-    skipped: u64,
 }
 
 impl RecordCollector {
-    pub(crate) fn new(
-        producer: Box<dyn Producer>,
-        transactional: bool,
-        on_produce: ErrorPolicy,
-    ) -> Self {
+    pub(crate) fn new(producer: Box<dyn Producer>, transactional: bool) -> Self {
         Self {
             producer,
             transactional,
@@ -52,8 +46,6 @@ impl RecordCollector {
             by_name: FxHashMap::default(),
             filled: Vec::new(),
             wants_send: false,
-            on_produce,
-            skipped: 0,
         }
     }
 
@@ -70,11 +62,6 @@ impl RecordCollector {
 
     pub(crate) fn is_full(&self, topic: &str) -> bool {
         self.producer.is_full(topic)
-    }
-
-    /// Records skipped because they could not be written, since the last call.
-    pub(crate) fn take_skipped(&mut self) -> u64 {
-        std::mem::take(&mut self.skipped)
     }
 
     /// The offset after the last record acknowledged for a partition.
@@ -100,36 +87,10 @@ impl RecordCollector {
         self.begin()?;
         while let Some((topic, partition)) = self.filled.last().copied() {
             let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
-            match self.producer.send(&buffers.partition, &mut buffers.records) {
-                Ok(()) => {}
-                Err(BrokerError::RecordTooLarge { .. }) if self.on_produce == ErrorPolicy::Skip => {
-                    self.send_singly(topic, partition)?;
-                }
-                Err(error) => return Err(error),
-            }
+            self.producer.send(&buffers.partition, &mut buffers.records)?;
             self.filled.pop();
         }
         self.wants_send = false;
-        Ok(())
-    }
-
-    /// Sends the records of a batch that was refused one by one, and skips those that are too large.
-    #[cold]
-    fn send_singly(&mut self, topic: TopicHandle, partition: u32) -> Result<(), BrokerError> {
-        let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
-        let records = std::mem::take(&mut buffers.records);
-        for record in records.iter() {
-            let mut single = RecordBuffer::new();
-            single.push(record.timestamp, record.key, record.value, &record.headers());
-            match self.producer.send(&buffers.partition, &mut single) {
-                Ok(()) => {}
-                Err(error @ BrokerError::RecordTooLarge { .. }) => {
-                    self.skipped += 1;
-                    tracing::warn!("skipped a record: {error}");
-                }
-                Err(error) => return Err(error),
-            }
-        }
         Ok(())
     }
 
@@ -170,6 +131,7 @@ impl Output for RecordCollector {
             return Ok(*topic);
         }
         let partitions = self.producer.partitions(name)?;
+        let max_record_bytes = self.producer.max_record_bytes(name)?;
         let handle = TopicHandle(self.topics.len() as u32);
         let shared: Arc<str> = name.into();
         let partitions = (0..partitions).map(|number| PartitionBuffer {
@@ -177,7 +139,7 @@ impl Output for RecordCollector {
             records: RecordBuffer::new(),
         });
         let partitions = partitions.collect();
-        self.topics.push(TopicBuffers { name: shared, partitions, keyless: 0 });
+        self.topics.push(TopicBuffers { name: shared, max_record_bytes, partitions, keyless: 0 });
         self.by_name.insert(name.to_owned(), handle);
         Ok(handle)
     }
@@ -185,6 +147,11 @@ impl Output for RecordCollector {
     #[inline]
     fn partitions(&self, topic: TopicHandle) -> u32 {
         self.topics[topic.0 as usize].partitions.len() as u32
+    }
+
+    #[inline]
+    fn max_record_bytes(&self, topic: TopicHandle) -> usize {
+        self.topics[topic.0 as usize].max_record_bytes
     }
 
     fn keyless_partition(&mut self, topic: TopicHandle) -> u32 {

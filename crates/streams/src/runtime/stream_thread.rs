@@ -17,12 +17,11 @@ use super::{Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
 use crate::error::Error;
 use crate::processor::CacheBudget;
 
+/// How often the pause between two recoveries is doubled, from 1 ms.
+const MOST_DOUBLINGS: u32 = 7;
+
 /// Records a task may process before the next one has its turn.
 const RECORDS_PER_TURN: usize = 1000;
-
-/// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
-/// after a pause is seen at once.
-const COMMITS_AHEAD: u32 = 4;
 
 /// A member of the group with its tasks, its consumer and its producer. A plain struct: whoever owns
 /// it calls [`step`](Self::step) again and again, an operating-system thread in an application, a
@@ -47,6 +46,8 @@ pub struct StreamThread {
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
     pub(super) paused: bool,
+    /// Rounds in a row that ended in a recovery.
+    recoveries: u32,
     closed: bool,
     pub(super) next_commit: Duration,
     /// When as many intervals will have passed as commits were made: how far they are ahead.
@@ -111,6 +112,7 @@ impl StreamThread {
             requests: None,
             metrics: ThreadMetrics::default(),
             paused: false,
+            recoveries: 0,
             closed: false,
             since_commit: 0,
             uncommitted: false,
@@ -157,10 +159,15 @@ impl StreamThread {
             return Ok(Step::Closed);
         }
         match self.round() {
-            Ok(step) => Ok(step),
+            Ok(step) => {
+                self.recoveries = 0;
+                Ok(step)
+            }
             Err(error) => {
                 self.recover(error)?;
-                Ok(Step::Busy)
+                // A broker that refuses at once is not asked again at once, over and over.
+                self.recoveries = (self.recoveries + 1).min(MOST_DOUBLINGS);
+                Ok(Step::Idle(Duration::from_millis(1 << self.recoveries)))
             }
         }
     }
@@ -230,22 +237,6 @@ impl StreamThread {
             }
         }
         Ok((processed, blocked))
-    }
-
-    /// A task that waits for a full topic may wait for this very thread's commit, once the others
-    /// have nothing left to do.
-    fn is_commit_due(&self, processed: usize, busy: bool, blocked: bool) -> bool {
-        match self.options.pace {
-            Pace::Interval => {
-                let now = self.options.clock.monotonic();
-                let ahead = self.options.config.commit_interval() * (COMMITS_AHEAD - 1);
-                let early = !busy && self.uncommitted && self.commits_paid <= now + ahead;
-                now >= self.next_commit || early || blocked && processed == 0
-            }
-            Pace::Records(records) => {
-                self.since_commit >= records || (processed == 0 && self.uncommitted)
-            }
-        }
     }
 
     fn idle_time(&self, wall_ms: i64) -> Duration {
@@ -488,7 +479,7 @@ fn open_collector(options: &ThreadOptions, name: &str) -> Result<RecordCollector
         transactional_id: exactly_once.then_some(id),
         transaction_timeout: config.transaction_timeout(),
     })?;
-    Ok(RecordCollector::new(producer, exactly_once, config.production_exception_handler()))
+    Ok(RecordCollector::new(producer, exactly_once))
 }
 
 impl fmt::Debug for StreamThread {
