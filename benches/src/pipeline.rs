@@ -1,7 +1,7 @@
 //! The whole pipeline on the embedded broker: one stream thread, exactly-once, commits every
 //! 100 ms. Prints one row a workload: records, seconds, records a second.
 //!
-//! `cargo run --release -p millstream-benches --bin pipeline -- [records] [directory]`
+//! `cargo run --release -p millstream-benches --bin pipeline -- [RECORDS] [DIRECTORY|-] [WORKLOAD]`
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
 

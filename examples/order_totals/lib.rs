@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Json, Path as Name, State};
@@ -23,6 +24,9 @@ const ORDERS: &str = "orders";
 const TOTALS: &str = "totals";
 /// Orders that are counted are forgotten when a partition has so many bytes.
 const ORDERS_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long an order waits for earlier ones to be counted.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(5);
 
 /// An order, as it is posted and as it stands in the topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Wire)]
@@ -64,6 +68,7 @@ pub fn topology() -> Result<Topology, TopologyError> {
 pub struct Service {
     /// The application, to be run.
     pub app: Arc<StreamsApp>,
+    broker: EmbeddedBroker,
     orders: Arc<Mutex<TopicProducer>>,
 }
 
@@ -81,17 +86,26 @@ impl Service {
             Err(error) => return Err(error.into()),
         }
         let orders = TopicProducer::new(&broker, ProducerOptions::idempotent("orders"))?;
-        let app = StreamsApp::on(Arc::new(broker), topology()?, Config::new(APPLICATION))?;
-        Ok(Self { app: Arc::new(app), orders: Arc::new(Mutex::new(orders)) })
+        let shared = Arc::new(broker.clone());
+        let app = StreamsApp::on(shared, topology()?, Config::new(APPLICATION))?;
+        Ok(Self { app: Arc::new(app), broker, orders: Arc::new(Mutex::new(orders)) })
     }
 
-    /// Writes an order down. It counts when this returns, in `dir` also after a power failure.
+    /// Writes an order down. It counts when this returns, in `dir` also after a power failure; it
+    /// does not when this fails.
     fn take(&self, order: Order) -> Result<(), Error> {
         let topic: Topic<String, Order> = ORDERS.into();
         let record = Record::new(order.customer.clone(), order, SystemClock::new().wall_ms());
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.send(&topic, record)?;
-        orders.flush()
+        if !self.broker.wait_for_room(ORDERS, WAIT_FOR_ROOM) {
+            return Err(Error::Unavailable("too many orders are not counted yet".to_owned()));
+        }
+        let written = orders.send(&topic, record).and_then(|()| orders.flush());
+        if written.is_err() {
+            // Nothing of a refused order may go along with the next one.
+            orders.abort()?;
+        }
+        written
     }
 
     /// What is served.

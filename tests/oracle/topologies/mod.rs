@@ -34,8 +34,8 @@ table! {
     tables:
         table_filter table_filter_map table_filter_materialized table_group_by_count
         table_group_by_reduce table_group_by_sum table_group_by_to_null table_map_values
-        table_source_to_stream table_to_stream_count table_two_children to_table
-        to_table_repartitioned;
+        table_source_to_stream table_to_stream_count table_transform_values table_two_children
+        to_table to_table_repartitioned;
     processor_api:
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store

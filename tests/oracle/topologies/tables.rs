@@ -94,6 +94,14 @@ pub(super) fn table_to_stream_count(b: &StreamsBuilder) {
     counts.to_stream().named("updates").to("out");
 }
 
+pub(super) fn table_transform_values(b: &StreamsBuilder) {
+    let transformed = table(b, "in", "table")
+        .transform_values(|k, v, timestamp| Some(format!("{k}{}{timestamp}", v?)))
+        .named("transform")
+        .materialized("transformed");
+    transformed.to_stream().named("updates").to("out");
+}
+
 pub(super) fn table_two_children(b: &StreamsBuilder) {
     let all = table(b, "in", "table");
     let first = all.map_values(|v| format!("1{v}")).named("first");

@@ -38,7 +38,9 @@ impl TopicProducer {
     }
 
     /// Writes a record to its partition's buffer; full buffers are sent. A transactional producer
-    /// begins its transaction by itself.
+    /// begins its transaction by itself. To a bounded topic of the embedded broker write only after
+    /// [`wait_for_room`](millstream_broker::embedded::EmbeddedBroker::wait_for_room): one far above
+    /// its bound refuses, and what is refused stays buffered until it is sent again or aborted.
     pub fn send<K: Data, V: Data>(
         &mut self,
         topic: &Topic<K, V>,

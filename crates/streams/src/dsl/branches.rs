@@ -30,6 +30,11 @@ impl<K: Data, V: Data> Branches<K, V> {
 
     /// The records for which `predicate` holds and no earlier one did. The branch is called after
     /// the split and its number, from 1.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(|s| s.split().branch(|_, value| value.len() == 1), "a:1 b:22", "a:1");
+    /// ```
     pub fn branch(
         &mut self,
         predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
@@ -48,6 +53,19 @@ impl<K: Data, V: Data> Branches<K, V> {
     }
 
     /// The records for which no predicate holds; called after the split and 0.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(
+    ///     |s| {
+    ///         let mut split = s.split();
+    ///         split.branch(|_, value| value.len() == 1);
+    ///         split.default_branch()
+    ///     },
+    ///     "a:1 b:22",
+    ///     "b:22",
+    /// );
+    /// ```
     #[doc(alias = "defaultBranch")]
     pub fn default_branch(self) -> KStream<K, V> {
         self.predicates.push(None);

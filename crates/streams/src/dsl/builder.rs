@@ -40,6 +40,16 @@ impl StreamsBuilder {
     /// Reads a topic as a stream of records. A name is enough for types that know their formats; a
     /// [`Topic`] says more. A record whose key or value cannot be read, or is null where the type
     /// has no null, feeds the policy for decoding: a topic without keys is `Option<K>` or `()`.
+    ///
+    /// ```
+    /// # use millstream::{StreamsBuilder, Topic, codec::{BincodeCodec, WireCodec}};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<String, i64>("numbers").to("copy");
+    /// let pairs = Topic::with("pairs", WireCodec::<String>::new(), BincodeCodec::<(i64, i64)>::new());
+    /// builder.stream(pairs).map_values(|(a, b)| a + b).to("sums");
+    /// # builder.build()?;
+    /// # Ok::<_, millstream::TopologyError>(())
+    /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Topic<K, V>>) -> KStream<K, V> {
         let topic = topic.into();
         let mut graph = self.graph.borrow_mut();
@@ -53,6 +63,17 @@ impl StreamsBuilder {
     /// Reads a topic as a table, kept in the store that `store` names: the latest value of each
     /// key. A null value deletes; a record without a key is dropped and counted. An older timestamp
     /// does not hinder an update.
+    ///
+    /// ```
+    /// # use millstream::{StreamsBuilder, testing::TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.table::<String, i64>("prices", "latest-prices");
+    /// let mut driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("prices").send("tea", 3)?;
+    /// driver.input::<String, i64>("prices").send("tea", 4)?;
+    /// assert_eq!(driver.get::<String, i64>("latest-prices", &"tea".to_owned())?, Some(4));
+    /// # Ok::<_, millstream::Error>(())
+    /// ```
     pub fn table<K: Data, V: Data>(
         &self,
         topic: impl Into<Topic<K, V>>,
@@ -75,7 +96,7 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for processors written by hand; connect it with
-    /// [`process_with`](KStream::process_with).
+    /// [`process_with`](KStream::process_with), where there is an example.
     #[doc(alias = "addStateStore")]
     pub fn add_store<K: Data, V: Data>(
         &self,

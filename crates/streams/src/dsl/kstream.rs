@@ -422,6 +422,18 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
+        self.try_to_dynamic(move |key, value| Ok(topic(key, value)));
+    }
+
+    /// As [`to_dynamic`](Self::to_dynamic), with a closure that can fail; its error feeds the policy
+    /// for processing.
+    pub fn try_to_dynamic(
+        &self,
+        topic: impl Fn(&K, &V) -> Result<String, BoxError> + Send + Sync + 'static,
+    ) where
+        K: Wire,
+        V: Wire,
+    {
         let name_of = Arc::new(topic);
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-SINK-");

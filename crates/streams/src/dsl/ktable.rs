@@ -233,6 +233,40 @@ impl<K: Data, V: Data> KTable<K, V> {
         })
     }
 
+    /// Makes a new value of each change, deletes (`None`) included, with a look at its key and its
+    /// timestamp in milliseconds; `None` deletes.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(
+    ///     |s| {
+    ///         let table = s.to_table("t");
+    ///         table.transform_values(|_, v, time| Some(format!("{}@{time}", v?))).to_stream()
+    ///     },
+    ///     "a:1@5",
+    ///     "a:1@5@5",
+    /// );
+    /// ```
+    #[doc(alias = "transformValues")]
+    pub fn transform_values<V2: Data>(
+        &self,
+        f: impl Fn(&K, Option<V>, i64) -> Option<V2> + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        self.try_transform_values(move |key, value, timestamp| Ok(f(key, value, timestamp)))
+    }
+
+    /// As [`transform_values`](Self::transform_values), with a closure that can fail.
+    pub fn try_transform_values<V2: Data>(
+        &self,
+        f: impl Fn(&K, Option<V>, i64) -> Result<Option<V2>, BoxError> + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        let f = Arc::new(f);
+        self.then("KTABLE-TRANSFORMVALUES-", move |setup| {
+            let store = setup.stores.first().copied();
+            operators::table_transform_values::<K, V, V2, _>(f.clone(), store, setup.sends_old)
+        })
+    }
+
     /// Groups the entries by a new key, with new values, to be aggregated; always repartitions.
     /// What an update replaces is taken out of its old group.
     ///

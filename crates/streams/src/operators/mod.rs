@@ -23,6 +23,7 @@ mod table_group_by;
 mod table_map_values;
 mod table_reduce;
 mod table_source;
+mod table_transform_values;
 mod to_stream;
 
 use std::any::Any;
@@ -50,6 +51,7 @@ pub(crate) use table_group_by::table_group_by;
 pub(crate) use table_map_values::table_map_values;
 pub(crate) use table_reduce::table_reduce;
 pub(crate) use table_source::{table_from_stream, table_source};
+pub(crate) use table_transform_values::table_transform_values;
 pub(crate) use to_stream::to_stream;
 
 use crate::codec::Data;

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use crate::codec::Data;
 use crate::error::{BoxError, Stage};
-use crate::processor::{Context, Node, NodeResult, RecordWriter, SinkFormats, TopicHandle, take};
+use crate::processor::{
+    Context, Node, NodeError, NodeResult, RecordWriter, SinkFormats, TopicHandle, take,
+};
 use crate::record::Record;
 
 struct SinkNode<K: 'static, V: 'static, T> {
@@ -26,23 +28,24 @@ pub(crate) fn dynamic_sink<K: Data, V: Data, F>(
     name: Arc<F>,
 ) -> Box<dyn Node>
 where
-    F: Fn(&K, &V) -> String + Send + Sync + 'static,
+    F: Fn(&K, &V) -> Result<String, BoxError> + Send + Sync + 'static,
 {
     let topic = move |ctx: &mut Context<'_>, record: &Record<K, V>| {
-        Ok(ctx.output.topic(&name(&record.key, &record.value))?)
+        let name = ctx.user(name(&record.key, &record.value))?;
+        ctx.output.topic(&name).map_err(|cause| ctx.failure(Stage::Produce, cause.into()))
     };
     Box::new(SinkNode { writer: RecordWriter::new(formats), topic })
 }
 
 impl<K: Data, V: Data, T> Node for SinkNode<K, V, T>
 where
-    T: Fn(&mut Context<'_>, &Record<K, V>) -> Result<TopicHandle, BoxError> + Send,
+    T: Fn(&mut Context<'_>, &Record<K, V>) -> Result<TopicHandle, NodeError> + Send,
 {
     #[inline]
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         let record = take::<K, V>(record);
-        let written = (self.topic)(ctx, &record)
-            .and_then(|topic| Ok(self.writer.write(ctx.output, topic, &record)?));
-        written.map_err(|cause| ctx.failure(Stage::Produce, cause))
+        let topic = (self.topic)(ctx, &record)?;
+        let written = self.writer.write(ctx.output, topic, &record);
+        written.map_err(|cause| ctx.failure(Stage::Produce, cause.into()))
     }
 }

@@ -24,7 +24,7 @@ pub enum AppState {
     PendingShutdown,
     /// Closed.
     NotRunning,
-    /// Stopped by an error; see [`StreamsApp::close`] for its words.
+    /// Stopped by an error; see [`StreamsApp::close`](super::StreamsApp::close) for its words.
     Error,
 }
 
