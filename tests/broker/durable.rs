@@ -110,12 +110,19 @@ fn a_directory_that_cannot_be_written_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "not a directory").unwrap();
-    let error = in_directory(&file.join("below")).unwrap_err();
-    assert!(matches!(error, BrokerError::Directory { .. }), "{error}");
+    let below = file.join("below");
     let disk = SimulatedDisk::new(1);
     disk.set_read_only(true);
-    let error = on_disk(&disk).open().unwrap_err();
-    assert!(matches!(error, BrokerError::Directory { .. }), "{error}");
+    for (error, path) in [
+        (in_directory(&below).unwrap_err(), below.as_path()),
+        (on_disk(&disk).open().unwrap_err(), Path::new("simulated")),
+    ] {
+        assert!(matches!(error, BrokerError::Directory { .. }), "{error}");
+        let message = error.to_string();
+        let start = format!("directory {}: it cannot be used: ", path.display());
+        assert!(message.starts_with(&start), "{message}");
+        assert!(message.ends_with("; make it writable or choose another"), "{message}");
+    }
 }
 
 #[test]

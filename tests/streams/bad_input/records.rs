@@ -98,14 +98,11 @@ fn an_output_too_large_ends_the_application() {
 }
 
 #[test]
-fn a_huge_key_is_refused_in_the_changelog_too() {
+fn an_aggregate_that_grows_too_large_is_refused_by_its_changelog() {
     let rig = Rig::new(1);
     let builder = StreamsBuilder::new();
-    builder
-        .stream::<String, String>("in")
-        .group_by_key()
-        .aggregate("texts", String::new, |_, v, all| all + &v)
-        .to("out");
+    let stream = builder.stream::<String, String>("in");
+    stream.group_by_key().aggregate("texts", String::new, |_, v, all| all + &v);
     let app = rig.run(&builder.build().unwrap(), config("grows"));
     let half = |key: &str| Record::new(key.to_owned(), "x".repeat(600_000), 0);
     rig.send_records(&Topic::<String, String>::new("in"), [half("k"), half("k")]);
@@ -114,4 +111,29 @@ fn a_huge_key_is_refused_in_the_changelog_too() {
         app.close(CLOSE).unwrap_err(),
         &["-changelog-0", "larger than the limit", "max.message.bytes"],
     );
+}
+
+#[test]
+fn a_huge_key_is_refused_where_it_is_sent_and_where_it_is_made() {
+    let rig = Rig::new(1);
+    let topic = Topic::<String, String>::new("in");
+    let mut producer =
+        TopicProducer::new(&rig.broker, ProducerOptions::idempotent("test")).unwrap();
+    let sent = producer.send(&topic, Record::new("k".repeat(2 << 20), "v".to_owned(), 0));
+    let limit = ["larger than the limit of 1048588 bytes", "max.message.bytes"];
+    let error = sent.unwrap_err();
+    assert_says(&error, &["'in'"]);
+    assert_says(&error, &limit);
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in");
+    stream.group_by(|key, _| key.repeat(2 << 20)).count("counts").to("out");
+    let app = rig.run(&builder.build().unwrap(), config("keys"));
+    producer.send(&topic, Record::new("k".to_owned(), "v".to_owned(), 0)).unwrap();
+    producer.flush().unwrap();
+    assert_eq!(rig.rows("in", 1), ["k:v"], "nothing is left of what was refused");
+    eventually("the end", || app.state() == AppState::Error);
+    let error = app.close(CLOSE).unwrap_err();
+    assert_says(&error, &["produce failed", "counts-repartition", "in-0@0"]);
+    assert_says(&error, &limit);
+    assert!(!error.to_string().contains("kkk"), "the key is told");
 }
