@@ -9,6 +9,7 @@ mod commits;
 mod driver;
 mod full_topics;
 mod gate;
+mod guards;
 mod input_order;
 mod internal_topics;
 mod log_lines;

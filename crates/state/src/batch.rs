@@ -3,6 +3,9 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+/// Memory that a store's buffer keeps when it is emptied.
+const KEPT_BYTES: usize = 8 * 1024 * 1024;
+
 /// One pending write: where key and value lie in the bytes of its store.
 #[derive(Clone, Copy, Debug)]
 struct PendingWrite {
@@ -73,6 +76,7 @@ impl Writes {
 
     fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
         self.writes.clear();
         self.by_key.clear();
     }
@@ -129,7 +133,12 @@ impl CommitBatch {
         writes.writes.iter().map(|write| (writes.key(write), writes.value(write)))
     }
 
-    /// Drops everything and keeps the memory.
+    /// Bytes held, those that were overwritten too.
+    pub fn size(&self) -> usize {
+        self.stores.iter().map(|writes| writes.bytes.len()).sum()
+    }
+
+    /// Drops everything and keeps a moderate amount of memory for what comes next.
     pub fn clear(&mut self) {
         self.stores.iter_mut().for_each(Writes::clear);
         self.offsets.fill(None);

@@ -78,6 +78,11 @@ impl Overlay {
         self.batch.set_offset(store, offset);
     }
 
+    /// Bytes that the pending writes hold, those that were overwritten too.
+    pub fn pending_bytes(&self) -> usize {
+        self.batch.size()
+    }
+
     /// Commits what is pending in one atomic step.
     pub fn commit(&mut self) -> Result<(), StateError> {
         if self.batch.is_empty() { Ok(()) } else { self.database.commit(&mut self.batch) }

@@ -1,8 +1,8 @@
 use millstream_broker::{
-    Broker, BrokerError, Consumer, ConsumerOptions, IsolationLevel, TopicPartition,
+    Broker, BrokerError, Consumer, ConsumerOptions, IsolationLevel, RecordView, TopicPartition,
 };
 
-use crate::codec::{Data, decode_nullable};
+use crate::codec::{CodecError, Data, decode_nullable};
 use crate::error::Error;
 use crate::record::Record;
 use crate::topic::Topic;
@@ -28,6 +28,8 @@ pub struct TopicConsumer<K: 'static, V: 'static> {
     consumer: Box<dyn Consumer>,
     /// Partitions, each with the offset read next.
     partitions: Vec<(TopicPartition, i64)>,
+    /// An error to be told at the next poll.
+    unreadable: Option<Error>,
 }
 
 impl<K: Data, V: Data> TopicConsumer<K, V> {
@@ -50,11 +52,16 @@ impl<K: Data, V: Data> TopicConsumer<K, V> {
             consumer.assign(&partition, beginning)?;
             partitions.push((partition, beginning));
         }
-        Ok(Self { topic, consumer, partitions })
+        Ok(Self { topic, consumer, partitions, unreadable: None })
     }
 
-    /// The next records, those of a partition in order; empty when there is nothing new.
+    /// The next records, those of a partition in order; empty when there is nothing new. A record
+    /// that cannot be read is an error once: the next poll goes on behind it, and nothing that was
+    /// read before it is lost.
     pub fn poll(&mut self) -> Result<Vec<ConsumedRecord<K, V>>, Error> {
+        if let Some(unreadable) = self.unreadable.take() {
+            return Err(unreadable);
+        }
         let mut records = Vec::new();
         for (partition, position) in &mut self.partitions {
             let Some(batch) = self.consumer.fetch(partition, POLL_BYTES)? else {
@@ -62,24 +69,27 @@ impl<K: Data, V: Data> TopicConsumer<K, V> {
             };
             *position = batch.next_offset();
             for view in batch.iter() {
-                let unreadable = |part, cause| {
-                    Error::Unavailable(format!("{part} of {partition}@{}: {cause}", view.offset))
-                };
-                let key = decode_nullable(&*self.topic.key, view.key);
-                let value = decode_nullable(&*self.topic.value, view.value);
-                records.push(ConsumedRecord {
-                    record: Record {
-                        key: key.map_err(|cause| unreadable("key", cause))?,
-                        value: value.map_err(|cause| unreadable("value", cause))?,
-                        timestamp: view.timestamp,
-                        headers: view.headers(),
-                    },
-                    partition: partition.partition,
-                    offset: view.offset,
-                });
+                match decode(&self.topic, partition.partition, &view) {
+                    Ok(record) => records.push(record),
+                    Err(cause) => {
+                        *position = view.offset + 1;
+                        self.consumer.assign(partition, *position)?;
+                        self.unreadable = Some(Error::Unavailable(format!(
+                            "the record at {partition}@{} cannot be read: {cause}: read the topic with the formats it was written with, or poll on to leave it out",
+                            view.offset
+                        )));
+                        break;
+                    }
+                }
+            }
+            if self.unreadable.is_some() {
+                break;
             }
         }
-        Ok(records)
+        match self.unreadable.take_if(|_| records.is_empty()) {
+            Some(unreadable) => Err(unreadable),
+            None => Ok(records),
+        }
     }
 
     /// Whether everything committed so far has been read.
@@ -97,4 +107,18 @@ impl<K, V> std::fmt::Debug for TopicConsumer<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TopicConsumer").field("topic", &self.topic.name).finish_non_exhaustive()
     }
+}
+
+fn decode<K: Data, V: Data>(
+    topic: &Topic<K, V>,
+    partition: u32,
+    view: &RecordView<'_>,
+) -> Result<ConsumedRecord<K, V>, CodecError> {
+    let record = Record {
+        key: decode_nullable(&*topic.key, view.key)?,
+        value: decode_nullable(&*topic.value, view.value)?,
+        timestamp: view.timestamp,
+        headers: view.headers(),
+    };
+    Ok(ConsumedRecord { record, partition, offset: view.offset })
 }

@@ -352,7 +352,14 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn merge(&self, other: &Self) -> Self {
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-MERGE-");
-        let parents = vec![self.node, other.node];
+        let mut parents = vec![self.node];
+        if Rc::ptr_eq(&self.graph, &other.graph) {
+            parents.push(other.node);
+        } else {
+            graph.problems.push(format!(
+                "'{name}' merges streams of two builders: make both with the same StreamsBuilder"
+            ));
+        }
         let node = graph.add_processor(name, parents, |_| Self::pass_node());
         drop(graph);
         Self::new(self.graph.clone(), node, self.key_changed || other.key_changed)

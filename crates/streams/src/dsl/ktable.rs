@@ -113,6 +113,14 @@ impl<K: Data, V: Data> KTable<K, V> {
         let stream = self.to_stream();
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-SINK-");
+        if topic.partitioner.is_some() {
+            // A delete has no value to show it, and must go where the values of its key went.
+            let problem = format!(
+                "the table written to the topic '{}' cannot be `partitioned_by` values: use `to_stream()` and a topic of `Option` values",
+                topic.name
+            );
+            graph.problems.push(problem);
+        }
         let written = TopicRef::external(&topic.name);
         let formats = SinkFormats::of_table(topic);
         graph.add(name, vec![stream.node], sink_kind(written, formats));

@@ -1,6 +1,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use millstream_broker::BrokerError;
+
 use crate::codec::Data;
 use crate::error::{BoxError, Stage};
 use crate::processor::{
@@ -32,7 +34,13 @@ where
 {
     let topic = move |ctx: &mut Context<'_>, record: &Record<K, V>| {
         let name = ctx.user(name(&record.key, &record.value))?;
-        ctx.output.topic(&name).map_err(|cause| ctx.failure(Stage::Produce, cause.into()))
+        ctx.output.topic(&name).map_err(|cause| match cause {
+            BrokerError::UnknownTopic(_) | BrokerError::InvalidTopic { .. } => {
+                ctx.failure(Stage::Produce, cause.into())
+            }
+            // Not the record's fault: no policy may skip it.
+            cause => Box::new(cause.into()),
+        })
     };
     Box::new(SinkNode { writer: RecordWriter::new(formats), topic })
 }

@@ -11,8 +11,8 @@ use millstream_broker::TaskId;
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Stage};
 use crate::processor::{
-    Context, KeyValueStore, Node, NodeResult, Origin, PunctuationType, Schedule, StoreHandle,
-    StoreRef, take,
+    Context, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType, Schedule,
+    StoreHandle, StoreRef, take,
 };
 use crate::record::{Headers, Record};
 
@@ -95,17 +95,30 @@ impl<K, V> fmt::Debug for ProcessorContext<'_, '_, K, V> {
 }
 
 impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
-    /// Hands a record to every child, in the order in which they were added.
+    /// Hands a record to every child, in the order in which they were added. An error must be
+    /// returned from `process`: what failed below is half done.
     pub fn forward(&mut self, record: Record<K, V>) -> Result<(), BoxError> {
-        Ok(self.ctx.forward(record)?)
+        let forwarded = self.ctx.forward(record);
+        self.hand_up(forwarded)
     }
 
     /// Hands a record to the child called `name`; an error when there is none.
     pub fn forward_to(&mut self, name: &str, record: Record<K, V>) -> Result<(), BoxError> {
         match self.ctx.child_named(name) {
-            Some(child) => Ok(self.ctx.forward_to(child, record)?),
+            Some(child) => {
+                let forwarded = self.ctx.forward_to(child, record);
+                self.hand_up(forwarded)
+            }
             None => Err(format!("node '{}' has no child called '{name}'", self.node()).into()),
         }
+    }
+
+    /// Remembers a failure that the policy does not skip: the processor must hand it up.
+    fn hand_up(&mut self, forwarded: NodeResult) -> Result<(), BoxError> {
+        if let Err(error) = &forwarded {
+            self.ctx.task.failed_below = Some(error.to_string());
+        }
+        Ok(forwarded?)
     }
 
     /// Name of this processor's node.
@@ -248,7 +261,16 @@ impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {
             Ok(mut processor) => work(&mut processor, &mut lent),
             Err(_) => Err("the processor was called while it was at work".into()),
         };
-        result.map_err(|cause| lent.ctx.failure(Stage::Process, cause))
+        // What was begun below and failed is half done: nobody may go on from there.
+        let result = match (result, lent.ctx.task.failed_below.take()) {
+            (Ok(()), Some(below)) => Err(Error::Unavailable(format!(
+                "node '{}' went on after a forward of it had failed: {below}",
+                lent.ctx.node_name()
+            ))),
+            (Ok(()), None) => return Ok(()),
+            (Err(cause), _) => return Err(lent.ctx.failure(Stage::Process, cause)),
+        };
+        result.map_err(NodeError::from)
     }
 }
 

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::codec::Data;
-use crate::error::{BoxError, Panic, Stage};
+use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
     KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
     UpdateError, Updated,
@@ -97,10 +97,17 @@ impl<'a> Context<'a> {
         let nodes = self.nodes;
         let node = &nodes[self.task.current as usize];
         let result = if self.task.skips_failures() {
-            let depth = self.task.current;
+            let (current, flushes) = (self.task.current, self.task.flushes);
             catch_unwind(AssertUnwindSafe(|| work(node, self))).unwrap_or_else(|payload| {
-                self.task.current = depth;
-                Err(self.failure(Stage::Process, Panic::from_payload(&*payload).into()))
+                self.task.current = current;
+                let panic = Panic::from_payload(&*payload);
+                if self.task.flushes > flushes {
+                    // A store was half flushed: other records than this one would be lost.
+                    let name = self.node_name();
+                    let what = format!("a store was being flushed below node '{name}': {panic}");
+                    return Err(Box::new(Error::Unavailable(what)));
+                }
+                Err(self.failure(Stage::Process, panic.into()))
             })
         } else {
             work(node, self)
@@ -212,7 +219,10 @@ impl<'a> Context<'a> {
     /// changes from the node that owns the store.
     pub(crate) fn flush_store(&mut self, store: usize) -> NodeResult {
         let flush = self.task.stores[store].flush_with();
-        flush(self, store)
+        self.task.flushes += 1;
+        flush(self, store)?;
+        self.task.flushes -= 1;
+        Ok(())
     }
 
     /// Forwards a change from the node `owner`, as of the record that caused it.

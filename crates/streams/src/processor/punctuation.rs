@@ -61,9 +61,18 @@ impl Punctuations {
             .iter_mut()
             .filter(|entry| entry.kind == kind && entry.due <= now)
             .min_by_key(|entry| entry.due)?;
+        let called = (entry.node, entry.schedule);
         let missed = (now - entry.due) / entry.interval;
-        entry.due = entry.due.saturating_add((missed + 1).saturating_mul(entry.interval));
-        Some((entry.node, entry.schedule))
+        let next = missed
+            .checked_add(1)
+            .and_then(|intervals| intervals.checked_mul(entry.interval))
+            .and_then(|time| entry.due.checked_add(time));
+        match next {
+            Some(next) => entry.due = next,
+            // Time has come to its end: there is no later call.
+            None => self.cancel(called.1),
+        }
+        Some(called)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -93,5 +102,13 @@ mod tests {
             }
         }
         assert_eq!(fired, [4, 10, 35, 40]);
+    }
+
+    #[test]
+    fn the_end_of_time_is_called_once() {
+        let mut punctuations = Punctuations::default();
+        punctuations.schedule(3, PunctuationType::StreamTime, Duration::from_millis(1), 0);
+        assert!(punctuations.pop_due(PunctuationType::StreamTime, i64::MAX).is_some());
+        assert!(punctuations.pop_due(PunctuationType::StreamTime, i64::MAX).is_none());
     }
 }

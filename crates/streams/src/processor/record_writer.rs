@@ -6,18 +6,14 @@ use millstream_broker::partition_for_key;
 use crate::codec::{Codec, CodecError, Data};
 use crate::processor::{Output, TopicHandle};
 use crate::record::Record;
-use crate::topic::Topic;
+use crate::topic::{Partitioner, Topic};
 
 /// How records are written.
 pub(crate) struct SinkFormats<K: 'static, V: 'static> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    /// `None` as a result leaves the choice to the default.
-    pub(crate) partitioner: Option<Arc<SinkPartitioner<K, V>>>,
+    pub(crate) partitioner: Option<Arc<Partitioner<K, V>>>,
 }
-
-/// Chooses a partition out of so many.
-pub(crate) type SinkPartitioner<K, V> = dyn Fn(&K, &V, u32) -> Option<u32> + Send + Sync;
 
 impl<K, V> Clone for SinkFormats<K, V> {
     fn clone(&self) -> Self {
@@ -31,24 +27,14 @@ impl<K, V> Clone for SinkFormats<K, V> {
 
 impl<K: Data, V: Data> From<Topic<K, V>> for SinkFormats<K, V> {
     fn from(topic: Topic<K, V>) -> Self {
-        let partitioner = topic.partitioner.map(|choose| {
-            let choose: Arc<SinkPartitioner<K, V>> =
-                Arc::new(move |key, value, partitions| Some(choose(key, value, partitions)));
-            choose
-        });
-        Self { key: topic.key, value: topic.value, partitioner }
+        Self { key: topic.key, value: topic.value, partitioner: topic.partitioner }
     }
 }
 
 impl<K: Data, V: Data> SinkFormats<K, Option<V>> {
     /// Writes a table to a topic: `None` is a tombstone, which goes where its key goes.
     pub(crate) fn of_table(topic: Topic<K, V>) -> Self {
-        let partitioner = topic.partitioner.map(|choose| {
-            let choose: Arc<SinkPartitioner<K, Option<V>>> =
-                Arc::new(move |key, value, n| value.as_ref().map(|value| choose(key, value, n)));
-            choose
-        });
-        Self { key: topic.key, value: Arc::new(Nullable(topic.value)), partitioner }
+        Self { key: topic.key, value: Arc::new(Nullable(topic.value)), partitioner: None }
     }
 }
 
@@ -102,10 +88,8 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
             Some(bytes.as_slice())
         };
         let partitions = output.partitions(topic);
-        let chosen =
-            partitioner.as_ref().and_then(|choose| choose(&record.key, &record.value, partitions));
-        let partition = match (chosen, key) {
-            (Some(chosen), _) => chosen % partitions.max(1),
+        let partition = match (partitioner, key) {
+            (Some(choose), _) => choose(&record.key, &record.value, partitions) % partitions.max(1),
             (None, Some(_)) if partitions == 1 => 0,
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => output.keyless_partition(topic),

@@ -42,6 +42,10 @@ pub(crate) struct TaskState {
     pub(crate) policies: ErrorPolicies,
     pub(crate) counters: Counters,
     pub(crate) punctuations: Punctuations,
+    /// A failure below a processor written by hand, in case it does not hand it up.
+    pub(crate) failed_below: Option<String>,
+    /// How many flushes of caches are at work, one inside the other.
+    pub(crate) flushes: u32,
 }
 
 impl TaskState {

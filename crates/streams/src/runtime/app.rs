@@ -171,7 +171,9 @@ impl StreamsApp {
         if self.shared.ask_to_close() == AppState::Created {
             return Ok(());
         }
-        let in_time = wait_for_end(lock(&self.ended).clone(), deadline);
+        // The lock must not be held while waiting: others may want to close too.
+        let ended = lock(&self.ended).clone();
+        let in_time = wait_for_end(ended, deadline);
         self.outcome(in_time, deadline)
     }
 

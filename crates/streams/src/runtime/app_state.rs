@@ -1,6 +1,7 @@
 //! Where an application stands, and what its threads share.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -99,8 +100,10 @@ impl Shared {
             };
             while let Some((from, to)) = self.next_untold() {
                 let listener = lock(&self.listener).clone();
-                if let Some(listener) = listener {
-                    listener(from, to);
+                if let Some(listener) = listener
+                    && catch_unwind(AssertUnwindSafe(|| listener(from, to))).is_err()
+                {
+                    tracing::warn!("the listener of states panicked at {from:?} to {to:?}");
                 }
             }
         }

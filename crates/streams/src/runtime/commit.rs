@@ -3,12 +3,16 @@
 
 use millstream_broker::{BrokerError, CommitOutcome, OffsetAndMetadata, TopicPartition};
 
-use super::{Metrics, Pace, StreamThread};
+use super::{Metrics, Pace, StreamThread, Task};
 use crate::error::Error;
 
 /// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
 /// after a pause is seen at once.
 const COMMITS_AHEAD: u32 = 4;
+
+/// Bytes of uncommitted store writes after which a thread commits early (Kafka's
+/// `statestore.uncommitted.max.bytes`, KIP-892).
+const MOST_PENDING: usize = 64 * 1024 * 1024;
 
 impl StreamThread {
     /// Whether to commit after a round. A task that waits for a full topic may wait for this very
@@ -19,10 +23,14 @@ impl StreamThread {
                 let now = self.options.clock.monotonic();
                 let ahead = self.options.config.commit_interval() * (COMMITS_AHEAD - 1);
                 let early = !busy && self.uncommitted && self.commits_paid <= now + ahead;
-                now >= self.next_commit || early || blocked && processed == 0
+                let pending: usize = self.tasks.values().map(Task::pending_bytes).sum();
+                now >= self.next_commit
+                    || early
+                    || blocked && processed == 0
+                    || pending > MOST_PENDING
             }
             Pace::Records(records) => {
-                self.since_commit >= records || (processed == 0 && self.uncommitted)
+                self.since_commit >= records.max(1) || (processed == 0 && self.uncommitted)
             }
         }
     }

@@ -16,6 +16,7 @@ mod restore;
 mod stream_thread;
 mod task;
 mod thread_options;
+mod turn;
 
 pub use app::StreamsApp;
 pub use app_state::AppState;

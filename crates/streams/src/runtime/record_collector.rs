@@ -17,7 +17,7 @@ struct TopicBuffers {
     name: Arc<str>,
     max_record_bytes: usize,
     partitions: Vec<PartitionBuffer>,
-    /// Where records without keys go until the buffer there is full.
+    /// Where records without keys go until the buffer there is sent; then the next has its turn.
     keyless: u32,
 }
 
@@ -86,8 +86,12 @@ impl RecordCollector {
         }
         self.begin()?;
         while let Some((topic, partition)) = self.filled.last().copied() {
-            let buffers = &mut self.topics[topic.0 as usize].partitions[partition as usize];
+            let topic = &mut self.topics[topic.0 as usize];
+            let buffers = &mut topic.partitions[partition as usize];
             self.producer.send(&buffers.partition, &mut buffers.records)?;
+            if partition == topic.keyless {
+                topic.keyless = (partition + 1) % topic.partitions.len() as u32;
+            }
             self.filled.pop();
         }
         self.wants_send = false;
@@ -155,12 +159,7 @@ impl Output for RecordCollector {
     }
 
     fn keyless_partition(&mut self, topic: TopicHandle) -> u32 {
-        let buffers = &mut self.topics[topic.0 as usize];
-        let current = &buffers.partitions[buffers.keyless as usize];
-        if current.records.size() >= BATCH_BYTES {
-            buffers.keyless = (buffers.keyless + 1) % buffers.partitions.len() as u32;
-        }
-        buffers.keyless
+        self.topics[topic.0 as usize].keyless
     }
 
     #[inline]

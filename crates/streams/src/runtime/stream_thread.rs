@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use millstream_broker::{
@@ -13,15 +14,13 @@ use super::requests::{Request, Requests};
 use super::restore::RestoreProgress;
 use super::task::{Task, TaskSetup};
 use super::thread_options::{Pace, Step, ThreadOptions};
+use super::turn::Turn;
 use super::{Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
 use crate::error::Error;
 use crate::processor::CacheBudget;
 
 /// How often the pause between two recoveries is doubled, from 1 ms.
 const MOST_DOUBLINGS: u32 = 7;
-
-/// Records a task may process before the next one has its turn.
-const RECORDS_PER_TURN: usize = 1000;
 
 /// A member of the group with its tasks, its consumer and its producer. A plain struct: whoever owns
 /// it calls [`step`](Self::step) again and again, an operating-system thread in an application, a
@@ -46,6 +45,7 @@ pub struct StreamThread {
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
     pub(super) paused: bool,
+    turn: Turn,
     /// Rounds in a row that ended in a recovery.
     recoveries: u32,
     closed: bool,
@@ -112,6 +112,7 @@ impl StreamThread {
             requests: None,
             metrics: ThreadMetrics::default(),
             paused: false,
+            turn: Turn::default(),
             recoveries: 0,
             closed: false,
             since_commit: 0,
@@ -216,13 +217,17 @@ impl StreamThread {
                         blocked = true;
                         continue;
                     }
-                    processed += task.process(RECORDS_PER_TURN, &mut self.collector)?;
-                    if self.collector.wants_send() {
-                        self.collector.send()?;
-                    }
+                    processed += self.turn.run(&*self.options.clock, |limit| {
+                        let records = task.process(limit, &mut self.collector)?;
+                        if self.collector.wants_send() {
+                            self.collector.send()?;
+                        }
+                        Ok(records)
+                    })?;
                 }
             }
             Pace::Records(records) => {
+                let records = records.max(1);
                 let running = self.tasks.values_mut().filter(|task| task.is_running());
                 let next = running
                     .filter_map(|task| Some((task.next_timestamp()?, task)))
@@ -260,7 +265,12 @@ impl StreamThread {
     fn answer_requests(&mut self) -> Result<(), Error> {
         while let Some(request) = self.requests.as_ref().and_then(Requests::next) {
             match request {
-                Request::Query(answer) => answer(self),
+                Request::Query(answer) => {
+                    // Whoever asked finds that nobody answers; the thread goes on.
+                    if catch_unwind(AssertUnwindSafe(|| answer(self))).is_err() {
+                        tracing::warn!("{}: a query panicked", self.name);
+                    }
+                }
                 Request::Pause(paused) => self.paused = paused,
                 Request::Close => return self.close(),
             }

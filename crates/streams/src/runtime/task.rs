@@ -168,6 +168,8 @@ impl Task {
             },
             counters: Counters::default(),
             punctuations: Punctuations::default(),
+            failed_below: None,
+            flushes: 0,
         };
         let phase = Phase::Restoring(Restoration::begin(&mut state, &changelogs, consumer)?);
         Ok(Self {
@@ -411,6 +413,11 @@ impl Task {
     /// Offsets to commit.
     pub(super) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, OffsetAndMetadata)> {
         self.queues.iter().filter_map(|queue| Some((queue.partition.clone(), queue.to_commit()?)))
+    }
+
+    /// Bytes of store writes that wait for a commit.
+    pub(super) fn pending_bytes(&self) -> usize {
+        self.state.overlay.pending_bytes()
     }
 
     /// Where it stands in each input, moved or not.

@@ -52,7 +52,7 @@ impl<V> WriteBackCache<V> {
         value: Option<Timestamped<V>>,
         value_bytes: usize,
     ) -> u32 {
-        let bytes = (size_of::<Slot<V>>() + 2 * size_of::<u32>() + key.len() + value_bytes) as u32;
+        let bytes = accounted::<V>(key.len(), value_bytes);
         self.budget.grow(bytes as usize);
         let number = self.slots.len() as u32;
         self.slots.push(Slot {
@@ -66,6 +66,15 @@ impl<V> WriteBackCache<V> {
         let slots = &self.slots;
         self.table.insert_unique(hash(key), number, |slot| hash(&slots[*slot as usize].key));
         number
+    }
+
+    /// Accounts for a value whose encoded size has become known.
+    pub(super) fn resize(&mut self, number: u32, value_bytes: usize) {
+        let slot = &mut self.slots[number as usize];
+        let bytes = accounted::<V>(slot.key.len(), value_bytes);
+        let before = std::mem::replace(&mut slot.bytes, bytes);
+        self.budget.shrink(before as usize);
+        self.budget.grow(bytes as usize);
     }
 
     #[inline]
@@ -164,6 +173,12 @@ impl<V> Drop for WriteBackCache<V> {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// What an entry counts against the budget.
+fn accounted<V>(key_bytes: usize, value_bytes: usize) -> u32 {
+    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + key_bytes + value_bytes;
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[inline]

@@ -71,6 +71,12 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Error::StoreFormat { store: self.options.name.to_string(), cause: cause.into() }
     }
 
+    #[cold]
+    fn encode_error(&self, cause: &CodecError) -> Error {
+        let name = &self.options.name;
+        Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
+    }
+
     fn encode_key(&mut self, key: &K) -> Result<(), Error> {
         self.key_bytes.clear();
         let encoded = if self.key_codec.is_null(key) {
@@ -78,7 +84,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         } else {
             self.key_codec.encode(key, &mut self.key_bytes)
         };
-        encoded.map_err(|cause| self.format_error(cause))
+        encoded.map_err(|cause| self.encode_error(&cause))
     }
 
     fn decode_value(&self, bytes: &[u8]) -> Result<Timestamped<V>, Error> {
@@ -98,7 +104,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         } else {
             self.value_codec.encode(&value.value, out)
         };
-        encoded.map_err(|cause| self.format_error(cause))
+        encoded.map_err(|cause| self.encode_error(&cause))
     }
 
     /// Reads the value under the encoded key from below the cache, and its size.
@@ -136,17 +142,20 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(self.cache.as_mut().map(|cache| (cache, slot)))
     }
 
-    /// The value of a key.
+    /// The value of a key. What is read from below the cache is not kept in it: only updates may
+    /// make it larger, as they make room too.
     pub(crate) fn get(
         &mut self,
         overlay: &Overlay,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, Error> {
         self.encode_key(key)?;
-        match self.cached(overlay)? {
-            Some((cache, slot)) => Ok(cache.slot(slot).value.clone()),
-            None => Ok(self.load(overlay, &self.key_bytes)?.0),
+        if let Some(cache) = &mut self.cache
+            && let Some(slot) = cache.find(&self.key_bytes)
+        {
+            return Ok(cache.slot(slot).value.clone());
         }
+        Ok(self.load(overlay, &self.key_bytes)?.0)
     }
 
     /// Updates a key as [`Context::update_table`] says. `update` gives the value from now on, or
@@ -234,6 +243,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let flushed = self.flush_value(overlay, output, &key_bytes, new, origin);
         if let Some(cache) = &mut self.cache {
             cache.slot(number).key = key_bytes;
+            cache.resize(number, self.value_bytes.len());
         }
         flushed
     }
@@ -325,7 +335,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     /// The key's bytes, for ranges.
     pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        self.key_codec.encode(key, &mut bytes).map_err(|cause| self.format_error(cause))?;
+        self.key_codec.encode(key, &mut bytes).map_err(|cause| self.encode_error(&cause))?;
         Ok(bytes)
     }
 
