@@ -7,7 +7,9 @@ use crate::rig::Rig;
 
 type Done = fn(&mut TopicProducer) -> Result<(), Error>;
 
-const PRODUCERS: &[(fn() -> ProducerOptions, Done)] = &[
+type Options = fn() -> ProducerOptions;
+
+const PRODUCERS: &[(Options, Done)] = &[
     (|| ProducerOptions::idempotent("test"), TopicProducer::flush),
     (|| ProducerOptions::transactional("test", "test"), TopicProducer::commit),
 ];
