@@ -12,7 +12,7 @@ use crate::topology::{InternalTopic, NodeKind, PartitionCounts, SinkTopic, Topol
 
 /// A repartition topic of the embedded broker is bounded to so many bytes over all its partitions,
 /// so that a stream thread that runs ahead of those behind it waits instead of filling the memory.
-const REPARTITION_BOUND: u64 = 16 * 1024 * 1024;
+const REPARTITION_BOUND: u64 = 32 * 1024 * 1024;
 
 /// Partitions of all topics, and the tasks that follow from them.
 #[derive(Clone, Debug)]
