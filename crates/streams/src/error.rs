@@ -16,7 +16,9 @@ pub enum ErrorPolicy {
     /// The stream thread stops with the error (Kafka's `LogAndFail…ExceptionHandler`).
     #[default]
     Fail,
-    /// The record is dropped, counted and logged (Kafka's `LogAndContinue…ExceptionHandler`).
+    /// The record is dropped, counted and logged (Kafka's `LogAndContinue…ExceptionHandler`). What
+    /// was written before the failing node stands: a table keeps a value that an operator behind it
+    /// fails on, and the operator may meet it once more as the old value of the next change.
     Skip,
 }
 

@@ -110,7 +110,8 @@ settings! {
     set with_replication_factor(replicas: u16) { Some(replicas) }
 
     /// The directory in which applications keep their state, each in one of its own; if nothing is
-    /// set, `millstream` in the system's directory for temporary files.
+    /// set, `millstream` in the system's directory for temporary files. Stores in memory, the only
+    /// ones so far, do not use it.
     "state.dir": PATH, default "", example "/var/lib/millstream";
     state_dir: Option<PathBuf>;
     get state_dir(self) -> PathBuf {
