@@ -25,7 +25,9 @@ pub enum BrokerError {
         reason: String,
     },
     /// A read position lies outside the log.
-    #[error("offset {offset} of {partition} is outside the log ({beginning} to {end})")]
+    #[error(
+        "offset {offset} of {partition} is outside the log ({beginning} to {end}): records were deleted before they were read, or the topic was made anew; set the group's offset to one that is there"
+    )]
     OffsetOutOfRange {
         /// The partition.
         partition: TopicPartition,

@@ -15,6 +15,7 @@ mod requests;
 mod restore;
 mod stream_thread;
 mod task;
+mod task_setup;
 mod thread_options;
 mod turn;
 

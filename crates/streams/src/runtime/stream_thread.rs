@@ -12,7 +12,8 @@ use millstream_state::Overlay;
 use super::metrics::ThreadMetrics;
 use super::requests::{Request, Requests};
 use super::restore::RestoreProgress;
-use super::task::{Task, TaskSetup};
+use super::task::Task;
+use super::task_setup::TaskSetup;
 use super::thread_options::{Pace, Step, ThreadOptions};
 use super::turn::Turn;
 use super::{Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
@@ -339,14 +340,12 @@ impl StreamThread {
         let waiting: Vec<TaskId> = self.waiting.keys().copied().collect();
         let mut made = false;
         for id in waiting {
-            let kept = self.waiting.insert(id, None).flatten();
-            match self.add_task(id, kept) {
-                Ok(()) => {
-                    self.waiting.remove(&id);
-                    made = true;
-                }
+            let mut kept = self.waiting.remove(&id).flatten();
+            match self.add_task(id, &mut kept) {
+                Ok(()) => made = true,
                 Err(Error::Broker(error)) if error.is_retriable() => {
                     tracing::warn!("{}: task {id} waits: {error}", self.name);
+                    self.waiting.insert(id, kept);
                 }
                 Err(error) => return Err(error),
             }
@@ -354,7 +353,7 @@ impl StreamThread {
         Ok(made)
     }
 
-    fn add_task(&mut self, id: TaskId, kept: Option<Overlay>) -> Result<(), Error> {
+    fn add_task(&mut self, id: TaskId, kept: &mut Option<Overlay>) -> Result<(), Error> {
         let setup = TaskSetup {
             topology: &self.options.topology,
             config: &self.options.config,

@@ -2,17 +2,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use millstream_broker::{Consumer, OffsetAndMetadata, TaskId, TopicPartition};
-use millstream_state::{Overlay, StateBackend};
+use millstream_state::Overlay;
 
 use super::guarded::guarded;
 use super::internal_topics::written_topics;
 use super::partition_queue::PartitionQueue;
 use super::restore::{Restoration, RestoreProgress};
-use super::{Config, PartitionPlan, RecordCollector};
+use super::task_setup::TaskSetup;
+use super::{Config, RecordCollector};
 use crate::error::{Error, ErrorPolicies, Panic, Stage};
 use crate::processor::{
-    CacheBudget, ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Output,
-    PunctuationType, Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
+    ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Output, PunctuationType,
+    Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
 };
 use crate::record::Headers;
 use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, Topology, changelog_topic};
@@ -45,27 +46,17 @@ pub(crate) struct Task {
     phase: Phase,
 }
 
-/// What a task needs from its thread to be made.
-pub(super) struct TaskSetup<'a> {
-    pub(super) topology: &'a Topology,
-    pub(super) config: &'a Config,
-    pub(super) plan: &'a PartitionPlan,
-    pub(super) backend: &'a dyn StateBackend,
-    pub(super) cache: Option<&'a CacheBudget>,
-    pub(super) wall_clock: i64,
-}
-
 impl Task {
     /// Makes a task that will begin by restoring. `kept` is the database of an earlier life of the
-    /// task in this thread.
+    /// task in this thread; it is taken only when the task can be made.
     pub(super) fn new(
         id: TaskId,
         setup: &TaskSetup<'_>,
         collector: &mut RecordCollector,
         consumer: &mut dyn Consumer,
-        kept: Option<Overlay>,
+        kept: &mut Option<Overlay>,
     ) -> Result<Self, Error> {
-        let TaskSetup { topology, config, plan, backend, cache, wall_clock } = *setup;
+        let TaskSetup { topology, config, plan, cache, wall_clock, .. } = *setup;
         let parts = &topology.inner;
         let application_id = config.application_id();
         let sub = &parts.sub_topologies[id.sub_topology as usize];
@@ -77,16 +68,6 @@ impl Task {
         for (number, node) in sub.nodes.iter().enumerate() {
             node_numbers[*node] = number as u32;
         }
-
-        let overlay = match kept {
-            Some(overlay) => overlay,
-            None => {
-                let names: Vec<&str> =
-                    sub.stores.iter().map(|store| parts.stores[*store].name.as_str()).collect();
-                let database = backend.open(&id.to_string(), &names)?;
-                Overlay::new(database, names.len())
-            }
-        };
 
         let mut stores = Vec::with_capacity(sub.stores.len());
         let mut changelogs = Vec::new();
@@ -151,6 +132,8 @@ impl Task {
             });
         }
 
+        let names = sub.stores.iter().map(|store| parts.stores[*store].name.as_str());
+        let overlay = setup.overlay(id, names.collect(), kept)?;
         let mut state = TaskState {
             id,
             stores,
@@ -171,7 +154,13 @@ impl Task {
             failed_below: None,
             flushes: 0,
         };
-        let phase = Phase::Restoring(Restoration::begin(&mut state, &changelogs, consumer)?);
+        let phase = match Restoration::begin(&mut state, &changelogs, consumer) {
+            Ok(restoration) => Phase::Restoring(restoration),
+            Err(error) => {
+                *kept = Some(state.overlay);
+                return Err(error);
+            }
+        };
         Ok(Self {
             id,
             nodes,
