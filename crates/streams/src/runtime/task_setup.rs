@@ -1,0 +1,35 @@
+use millstream_broker::TaskId;
+use millstream_state::{Overlay, StateBackend};
+
+use super::{Config, PartitionPlan};
+use crate::error::Error;
+use crate::processor::CacheBudget;
+use crate::topology::Topology;
+
+/// What a task needs from its thread to be made.
+pub(super) struct TaskSetup<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) config: &'a Config,
+    pub(super) plan: &'a PartitionPlan,
+    pub(super) backend: &'a dyn StateBackend,
+    pub(super) cache: Option<&'a CacheBudget>,
+    pub(super) wall_clock: i64,
+}
+
+impl TaskSetup<'_> {
+    /// The task's database with nothing pending: the one kept from an earlier life, or a new one.
+    pub(super) fn overlay(
+        &self,
+        id: TaskId,
+        stores: Vec<&str>,
+        kept: &mut Option<Overlay>,
+    ) -> Result<Overlay, Error> {
+        match kept.take() {
+            Some(overlay) => Ok(overlay),
+            None => {
+                let database = self.backend.open(&id.to_string(), &stores)?;
+                Ok(Overlay::new(database, stores.len()))
+            }
+        }
+    }
+}
