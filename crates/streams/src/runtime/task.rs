@@ -16,7 +16,7 @@ use crate::processor::{
     Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
 };
 use crate::record::Headers;
-use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, Topology, changelog_topic};
+use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topic};
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
