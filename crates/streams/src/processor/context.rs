@@ -88,7 +88,7 @@ impl<'a> Context<'a> {
 
     /// Runs the node at work. Panics are caught here only when the policy is to skip: the record
     /// is then lost for the failing node alone, and what was forwarded before stands. Otherwise the
-    /// task catches them once a record.
+    /// task catches them once a round.
     #[inline]
     fn run(
         &mut self,

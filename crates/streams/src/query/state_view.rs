@@ -1,7 +1,7 @@
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 
 use millstream_broker::TaskId;
-use millstream_state::{KeyRange, ScanOrder};
+use millstream_state::ScanOrder;
 
 use crate::codec::Data;
 use crate::error::Error;
@@ -107,13 +107,7 @@ impl<K: Data, V: Data> StateView<'_, K, V> {
         &self,
         range: &(Bound<K>, Bound<K>),
     ) -> Result<Vec<(Vec<u8>, K, Timestamped<V>)>, Error> {
-        let encode = |bound: Bound<&K>| match bound {
-            Bound::Included(key) => self.store.encoded_key(key).map(Bound::Included),
-            Bound::Excluded(key) => self.store.encoded_key(key).map(Bound::Excluded),
-            Bound::Unbounded => Ok(Bound::Unbounded),
-        };
-        let range =
-            KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? };
+        let range = self.store.encoded_range((range.0.as_ref(), range.1.as_ref()))?;
         let entries = self.store.scan(self.overlay, range, ScanOrder::Forward)?;
         entries
             .map(|entry| {

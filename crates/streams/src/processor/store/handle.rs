@@ -1,6 +1,6 @@
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use millstream_state::{KeyRange, Overlay, ScanOrder};
@@ -92,7 +92,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
         &self,
         range: impl RangeBounds<K>,
     ) -> Result<impl Iterator<Item = Result<(K, V), Error>>, Error> {
-        let range = self.encoded(range)?;
+        let range = self.store.encoded_range(range)?;
         self.scan(range, ScanOrder::Forward)
     }
 
@@ -102,7 +102,7 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
         &self,
         range: impl RangeBounds<K>,
     ) -> Result<impl Iterator<Item = Result<(K, V), Error>>, Error> {
-        let range = self.encoded(range)?;
+        let range = self.store.encoded_range(range)?;
         self.scan(range, ScanOrder::Reverse)
     }
 
@@ -131,15 +131,6 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
     ) -> Result<impl Iterator<Item = Result<(K, V), Error>>, Error> {
         let entries = self.store.scan(self.overlay, range, order)?;
         Ok(entries.map(|entry| entry.map(|(key, value)| (key, value.value))))
-    }
-
-    fn encoded(&self, range: impl RangeBounds<K>) -> Result<KeyRange, Error> {
-        let encode = |bound: Bound<&K>| match bound {
-            Bound::Included(key) => self.store.encoded_key(key).map(Bound::Included),
-            Bound::Excluded(key) => self.store.encoded_key(key).map(Bound::Excluded),
-            Bound::Unbounded => Ok(Bound::Unbounded),
-        };
-        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
     }
 }
 

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::borrow::Cow;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use millstream_broker::{Headers, RecordView};
@@ -119,27 +120,18 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         }
     }
 
-    /// The cached slot of the encoded key, loaded when it is not there.
+    /// The cached slot of the encoded key, loaded when it is not there; `None` without a cache.
     #[inline]
-    fn cached(
-        &mut self,
-        overlay: &Overlay,
-    ) -> Result<Option<(&mut WriteBackCache<V>, u32)>, Error> {
+    fn cached(&mut self, overlay: &Overlay) -> Result<Option<u32>, Error> {
         let Some(cache) = &mut self.cache else {
             return Ok(None);
         };
-        let found = cache.find(&self.key_bytes);
-        let slot = match found {
-            Some(slot) => slot,
-            None => {
-                let (value, bytes) = self.load(overlay, &self.key_bytes)?;
-                match &mut self.cache {
-                    Some(cache) => cache.insert(&self.key_bytes, value, bytes),
-                    None => return Ok(None),
-                }
-            }
-        };
-        Ok(self.cache.as_mut().map(|cache| (cache, slot)))
+        if let Some(slot) = cache.find(&self.key_bytes) {
+            return Ok(Some(slot));
+        }
+        let (value, bytes) = self.load(overlay, &self.key_bytes)?;
+        let cache = self.cache.as_mut();
+        Ok(cache.map(|cache| cache.insert(&self.key_bytes, value, bytes)))
     }
 
     /// The value of a key. What is read from below the cache is not kept in it: only updates may
@@ -171,19 +163,20 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         update: impl FnOnce(Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
     ) -> Result<Updated<V>, UpdateError> {
         self.encode_key(key)?;
-        let value_codec = self.value_codec.clone();
-        if let Some((cache, number)) = self.cached(overlay)? {
+        let number = self.cached(overlay)?;
+        if let (Some(cache), Some(number)) = (&mut self.cache, number) {
             let slot = cache.slot(number);
             let old = if keep_old { slot.value.clone() } else { slot.value.take() };
             let new = update(old).map_err(UpdateError::User)?;
-            slot.value = present(&*value_codec, new).0;
+            slot.value = present(&*self.value_codec, new).0;
             slot.origin = origin.clone();
             cache.mark_dirty(number);
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
         let (old, _) = self.load(overlay, &self.key_bytes)?;
         let sent_old = if self.options.sends_old { old.clone() } else { None };
-        let (new, timestamp) = present(&*value_codec, update(old).map_err(UpdateError::User)?);
+        let new = update(old).map_err(UpdateError::User)?;
+        let (new, timestamp) = present(&*self.value_codec, new);
         let key_bytes = std::mem::take(&mut self.key_bytes);
         let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
         self.key_bytes = key_bytes;
@@ -330,6 +323,16 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let key = self.key_codec.decode(&key).map_err(|cause| self.format_error(cause))?;
             Ok((key, self.decode_value(&value)?))
         }))
+    }
+
+    /// A range of keys as a range of their bytes.
+    pub(crate) fn encoded_range(&self, range: impl RangeBounds<K>) -> Result<KeyRange, Error> {
+        let encode = |bound: Bound<&K>| match bound {
+            Bound::Included(key) => self.encoded_key(key).map(Bound::Included),
+            Bound::Excluded(key) => self.encoded_key(key).map(Bound::Excluded),
+            Bound::Unbounded => Ok(Bound::Unbounded),
+        };
+        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
     }
 
     /// The key's bytes, for ranges.
