@@ -18,6 +18,8 @@ mod record;
 mod topic_partition;
 
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 pub use admin::{Admin, NewTopic, TopicDescription};
 pub use clock::{Clock, ManualClock, SystemClock};
