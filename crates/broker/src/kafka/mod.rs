@@ -1,43 +1,60 @@
 //! A Kafka cluster behind the port, by librdkafka (feature `kafka`).
+//!
+//! Kafka 2.5 or later. Each client of the port is one of librdkafka's, with threads of its own;
+//! only [`ffi`] calls it directly.
 
+mod admin;
+mod client;
+mod cluster;
 mod config;
+mod consumer;
+mod errors;
+mod ffi;
+mod membership;
+mod producer;
 
+use std::sync::Arc;
+
+use admin::KafkaAdmin;
+use cluster::Cluster;
 pub use config::{GroupProtocol, KafkaConfig};
+use consumer::KafkaConsumer;
+use membership::KafkaMembership;
+use producer::KafkaProducer;
 
-/// Stands in for the adapter until that is merged: refuses to connect.
-#[derive(Debug)]
-pub enum KafkaBroker {}
+use crate::{
+    Admin, Broker, BrokerError, Consumer, ConsumerOptions, GroupJoin, Membership, Producer,
+    ProducerOptions,
+};
+
+/// A Kafka cluster. Clones are handles on the same one.
+#[derive(Clone, Debug)]
+pub struct KafkaBroker {
+    cluster: Arc<Cluster>,
+}
 
 impl KafkaBroker {
-    /// Refuses.
-    pub fn connect(_: KafkaConfig) -> Result<Self, crate::BrokerError> {
-        Err(crate::BrokerError::Closed("the Kafka adapter is not merged yet".to_owned()))
+    /// A handle on the cluster that `config` names. Settings are checked here; the first call of a
+    /// client finds out whether the cluster can be reached, within ten seconds.
+    pub fn connect(config: KafkaConfig) -> Result<Self, BrokerError> {
+        Ok(Self { cluster: Cluster::connect(config)? })
     }
 }
 
-impl crate::Broker for KafkaBroker {
-    fn consumer(
-        &self,
-        _: crate::ConsumerOptions,
-    ) -> Result<Box<dyn crate::Consumer>, crate::BrokerError> {
-        match *self {}
+impl Broker for KafkaBroker {
+    fn consumer(&self, options: ConsumerOptions) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(KafkaConsumer::open(&self.cluster, options)?))
     }
 
-    fn producer(
-        &self,
-        _: crate::ProducerOptions,
-    ) -> Result<Box<dyn crate::Producer>, crate::BrokerError> {
-        match *self {}
+    fn producer(&self, options: ProducerOptions) -> Result<Box<dyn Producer>, BrokerError> {
+        Ok(Box::new(KafkaProducer::open(&self.cluster, options)?))
     }
 
-    fn membership(
-        &self,
-        _: crate::GroupJoin,
-    ) -> Result<Box<dyn crate::Membership>, crate::BrokerError> {
-        match *self {}
+    fn membership(&self, join: GroupJoin) -> Result<Box<dyn Membership>, BrokerError> {
+        Ok(Box::new(KafkaMembership::join(&self.cluster, join)?))
     }
 
-    fn admin(&self) -> Result<Box<dyn crate::Admin>, crate::BrokerError> {
-        match *self {}
+    fn admin(&self) -> Result<Box<dyn Admin>, BrokerError> {
+        Ok(Box::new(KafkaAdmin::new(self.cluster.clone())))
     }
 }
