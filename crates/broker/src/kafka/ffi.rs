@@ -428,7 +428,10 @@ impl Native {
 impl Drop for Native {
     fn drop(&mut self) {
         type Kept = (Arc<RequestCounts>, Vec<Arc<Delivery>>);
-        struct Last(NonNull<sys::rd_kafka_t>, #[expect(dead_code, reason = "kept for callbacks")] Kept);
+        struct Last(
+            NonNull<sys::rd_kafka_t>,
+            #[expect(dead_code, reason = "kept for callbacks")] Kept,
+        );
         // SAFETY: librdkafka's clients may be used from any thread.
         unsafe impl Send for Last {}
         impl Drop for Last {

@@ -437,9 +437,10 @@ impl Task {
 
     /// Records that are there and not processed.
     pub(super) fn lag(&self, consumer: &mut dyn Consumer) -> u64 {
-        let lags = self.queues.iter().map(|queue| {
-            consumer.lag(&queue.partition).unwrap_or(0) + queue.buffered() as u64
-        });
+        let lags = self
+            .queues
+            .iter()
+            .map(|queue| consumer.lag(&queue.partition).unwrap_or(0) + queue.buffered() as u64);
         lags.sum()
     }
 

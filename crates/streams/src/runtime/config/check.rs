@@ -1,6 +1,10 @@
 //! Whether settings make sense together.
 
+use millstream_broker::IsolationLevel;
+
 use super::{Config, ConfigError, GroupProtocol, Guarantee};
+
+const COMMITTED: &str = "read_committed";
 
 /// Heartbeats that may get lost before a member is taken for dead.
 const HEARTBEATS: u32 = 3;
@@ -14,17 +18,36 @@ impl Config {
         if self.bootstrap_servers().is_some() {
             self.check_group()?;
         }
-        let isolation = self.clients.consumer.get("isolation.level");
-        if self.processing_guarantee() == Guarantee::ExactlyOnce
-            && isolation.is_some_and(|level| level != "read_committed")
-        {
-            return Err(ConfigError::Refused {
-                key: "consumer.isolation.level".to_owned(),
-                reason: "exactly once means that records of aborted transactions are not read: \
-                         remove it, or set `processing.guarantee` to `at_least_once`",
-            });
+        self.check_isolation()
+    }
+
+    /// What the application sees of transactions: exactly once only what is committed; at least once
+    /// everything, as in Kafka Streams, unless `consumer.isolation.level` says otherwise.
+    pub(crate) fn isolation(&self) -> IsolationLevel {
+        let set = self.clients.consumer.get("isolation.level");
+        match self.processing_guarantee() {
+            Guarantee::AtLeastOnce if set.is_none_or(|level| level != COMMITTED) => {
+                IsolationLevel::ReadUncommitted
+            }
+            _ => IsolationLevel::ReadCommitted,
         }
-        Ok(())
+    }
+
+    fn check_isolation(&self) -> Result<(), ConfigError> {
+        match self.clients.consumer.get("isolation.level").map(String::as_str) {
+            None | Some(COMMITTED) => Ok(()),
+            Some("read_uncommitted") if self.processing_guarantee() == Guarantee::ExactlyOnce => {
+                Err(ConfigError::Refused {
+                    key: "consumer.isolation.level".to_owned(),
+                    reason: "exactly once means that records of aborted transactions are not \
+                             read: remove it, or set `processing.guarantee` to `at_least_once`",
+                })
+            }
+            Some("read_uncommitted") => Ok(()),
+            Some(_) => Err(ConfigError::contradiction(
+                "`consumer.isolation.level` is neither `read_committed` nor `read_uncommitted`",
+            )),
+        }
     }
 
     fn check_times(&self) -> Result<(), ConfigError> {

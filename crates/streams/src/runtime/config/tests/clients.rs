@@ -1,7 +1,9 @@
 //! What goes on to clients, and what does not.
 
+use millstream_broker::IsolationLevel;
+
 use super::super::settings::SETTINGS;
-use super::super::{Config, ConfigError, Guarantee};
+use super::super::{Config, Guarantee};
 use super::config;
 
 fn error(key: &str, value: &str) -> String {
@@ -77,13 +79,25 @@ fn what_would_break_the_engine_is_refused() {
 
 #[test]
 fn the_isolation_level_is_free_at_least_once() {
-    let uncommitted = Config::new("app")
-        .with_processing_guarantee(Guarantee::AtLeastOnce)
-        .set("consumer.isolation.level", "read_uncommitted")
-        .expect("a name of consumers");
-    assert_eq!(uncommitted.validate(), Ok(()));
-    let refused = uncommitted.with_processing_guarantee(Guarantee::ExactlyOnce).validate();
-    assert!(matches!(refused, Err(ConfigError::Refused { .. })), "{refused:?}");
+    use Guarantee::{AtLeastOnce, ExactlyOnce};
+    use IsolationLevel::{ReadCommitted, ReadUncommitted};
+    let rows = [
+        (ExactlyOnce, None, Some(ReadCommitted)),
+        (ExactlyOnce, Some("read_committed"), Some(ReadCommitted)),
+        (ExactlyOnce, Some("read_uncommitted"), None),
+        (AtLeastOnce, None, Some(ReadUncommitted)),
+        (AtLeastOnce, Some("read_committed"), Some(ReadCommitted)),
+        (AtLeastOnce, Some("read_uncommitted"), Some(ReadUncommitted)),
+        (AtLeastOnce, Some("read_all"), None),
+    ];
+    for (guarantee, level, expected) in rows {
+        let mut config = Config::new("app").with_processing_guarantee(guarantee);
+        if let Some(level) = level {
+            config = config.set("consumer.isolation.level", level).expect("a name of consumers");
+        }
+        let found = config.validate().ok().map(|()| config.isolation());
+        assert_eq!(found, expected, "{guarantee:?} {level:?}");
+    }
 }
 
 #[test]
