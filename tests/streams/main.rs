@@ -13,6 +13,7 @@ mod guards;
 mod input_order;
 mod internal_topics;
 mod log_lines;
+mod offset_reset;
 mod operators;
 mod pause;
 mod pictures;

@@ -7,12 +7,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use millstream_broker::embedded::EmbeddedBroker;
 use millstream_broker::{Broker, Clock, SystemClock};
 use millstream_state::{MemoryBackend, StateBackend};
 
 use super::app_state::{AppState, Shared, lock};
 use super::app_thread::{AppThread, spawn_thread};
+use super::connect::connect;
 use super::{Config, Metrics, Pace, Request, RestoreProgress, ThreadOptions, prepare_topics};
 use crate::error::Error;
 use crate::topology::Topology;
@@ -48,16 +48,21 @@ pub struct StreamsApp {
 }
 
 impl StreamsApp {
-    /// An application on a broker of its own, in memory: no server, nothing kept. Topics that are
-    /// missing are created, with a partition for each stream thread.
+    /// An application on the Kafka cluster of `bootstrap.servers` (feature `kafka`), whose topics
+    /// must exist when it starts; when none is named, on a broker of its own, in memory: no server,
+    /// nothing kept, and topics that are missing are created, with a partition for each stream
+    /// thread.
     pub fn new(topology: Topology, config: Config) -> Result<Self, Error> {
-        let mut app = Self::on(Arc::new(EmbeddedBroker::in_memory()), topology, config)?;
-        app.owns_broker = true;
+        config.validate()?;
+        let (broker, owns_broker) = connect(&config)?;
+        let mut app = Self::on(broker, topology, config)?;
+        app.owns_broker = owns_broker;
         Ok(app)
     }
 
-    /// An application on `broker`, which several applications, and several instances of one, may
-    /// share. The topics it reads and writes must exist when it starts.
+    /// An application on `broker`, whatever `bootstrap.servers` says. Several applications, and
+    /// several instances of one, may share it. The topics it reads and writes must exist when it
+    /// starts.
     pub fn on(broker: Arc<dyn Broker>, topology: Topology, config: Config) -> Result<Self, Error> {
         config.validate()?;
         Ok(Self {

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use millstream_broker::{
-    Admin, BrokerError, Consumer, ConsumerOptions, GroupIdentity, GroupJoin, IsolationLevel,
-    Membership, MembershipChange, MembershipEvent, ProducerOptions, TaskId,
+    Admin, BrokerError, Consumer, ConsumerOptions, GroupIdentity, GroupJoin, Membership,
+    MembershipChange, MembershipEvent, ProducerOptions, TaskId,
 };
 use millstream_state::Overlay;
 
@@ -75,10 +75,7 @@ impl StreamThread {
         let name = format!("{client}-StreamThread-{}", options.index + 1);
         let consumer = options.broker.consumer(ConsumerOptions {
             client_id: format!("{name}-consumer"),
-            isolation: match config.processing_guarantee() {
-                Guarantee::ExactlyOnce => IsolationLevel::ReadCommitted,
-                Guarantee::AtLeastOnce => IsolationLevel::ReadUncommitted,
-            },
+            isolation: config.isolation(),
             waker: options.waker.clone(),
         })?;
         let membership = options.broker.membership(GroupJoin {

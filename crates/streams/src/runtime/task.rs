@@ -204,8 +204,8 @@ impl Task {
                 Err(error) => return Err(error.into()),
             };
             for (queue, committed) in self.queues.iter_mut().zip(committed) {
-                let beginning = consumer.offsets(&queue.partition)?.beginning;
-                queue.start(committed, beginning);
+                let log = consumer.offsets(&queue.partition)?;
+                queue.start(committed, log, config.auto_offset_reset())?;
                 consumer.assign(&queue.partition, queue.fetched)?;
                 self.state.stream_time = self.state.stream_time.max(queue.partition_time);
             }

@@ -30,3 +30,28 @@ pub enum Optimization {
     #[default]
     None,
 }
+
+/// Where reading of a partition begins for which the group has committed nothing (Kafka's
+/// `auto.offset.reset`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoOffsetReset {
+    /// At its first record.
+    #[default]
+    Earliest,
+    /// Behind the last committed record that is there when the task starts.
+    Latest,
+    /// Nowhere: it is an error.
+    None,
+}
+
+/// By which protocol the instances of an application agree who does what, on a Kafka cluster
+/// (Kafka's `group.protocol`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupProtocol {
+    /// The members assign among themselves, as every Kafka can.
+    #[default]
+    Classic,
+    /// The broker assigns (KIP-848); Kafka 4.0 or later.
+    Consumer,
+}
