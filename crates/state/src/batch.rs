@@ -162,7 +162,7 @@ impl CommitBatch {
     }
 
     /// How many writes are pending.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.stores.iter().map(|writes| writes.writes.len()).sum()
     }
 

@@ -50,8 +50,8 @@ pub trait Database: Send {
         Ok(())
     }
 
-    /// When the database was in use last before it was opened, in milliseconds of the wall clock;
-    /// `None` for a new one.
+    /// The time of the last [`persist`](Self::persist), in this life or an earlier one; `None` for
+    /// a new database.
     fn used_at(&self) -> Option<i64> {
         None
     }

@@ -125,7 +125,9 @@ impl Database for RocksDatabase {
     fn persist(&mut self, now_ms: i64, wait: bool) -> Result<(), StateError> {
         self.write_held_back()?;
         let used = self.db.put_opt(USED_KEY, now_ms.to_be_bytes(), &write_options());
-        used.and_then(|()| self.flush(wait)).map_err(|error| self.failed(&error))
+        used.and_then(|()| self.flush(wait)).map_err(|error| self.failed(&error))?;
+        self.used_at = Some(now_ms);
+        Ok(())
     }
 
     fn used_at(&self) -> Option<i64> {

@@ -10,7 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Guarantee, Optimization, ThreadExceptionPolicy};
+pub use choices::{Guarantee, Optimization, StoreKind, ThreadExceptionPolicy};
 pub use error::ConfigError;
 pub use settings::Config;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Guarantee, Optimization, ThreadExceptionPolicy};
+use super::{Guarantee, Optimization, StoreKind, ThreadExceptionPolicy};
 use crate::error::ErrorPolicy;
 
 /// The texts that a setting of type `T` allows.
@@ -125,6 +125,22 @@ pub(super) const THREAD_EXCEPTION: Rule<ThreadExceptionPolicy> = Rule {
         ThreadExceptionPolicy:
             "replace_thread" => ReplaceThread, "shutdown_client" => ShutdownClient
     )
+};
+
+pub(super) const STORE: Rule<Option<StoreKind>> = Rule {
+    expected: "`rocksDB` or `in_memory`, or nothing",
+    later: &[],
+    read: |text| match text {
+        "" => Some(None),
+        "rocksDB" => Some(Some(StoreKind::RocksDb)),
+        "in_memory" => Some(Some(StoreKind::InMemory)),
+        _ => None,
+    },
+    write: |kind| match kind {
+        None => String::new(),
+        Some(StoreKind::RocksDb) => "rocksDB".to_owned(),
+        Some(StoreKind::InMemory) => "in_memory".to_owned(),
+    },
 };
 
 pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {
