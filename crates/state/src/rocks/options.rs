@@ -113,7 +113,8 @@ impl Memory {
     pub(super) fn store(&self, store: &str) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(&self.cache);
-        table.set_block_size(8 * 1024);
+        table.set_block_size(4 * 1024);
+        table.set_data_block_index_type(rocksdb::DataBlockIndexType::BinaryAndHash);
         table.set_bloom_filter(10.0, false);
         table.set_optimize_filters_for_memory(true);
         // Indexes and filters count against the budget; those of new files stay at hand.
@@ -124,6 +125,9 @@ impl Memory {
         options.set_write_buffer_size(WRITE_BUFFER.min(self.budget() / 4));
         // A flush in the background leaves room for those to come, so that nobody waits for it.
         options.set_max_write_buffer_number(4);
+        // A key that is not in the write buffer is not looked for in it.
+        options.set_memtable_prefix_bloom_ratio(0.05);
+        options.set_memtable_whole_key_filtering(true);
         options.set_target_file_size_base(32 * 1024 * 1024);
         options.set_compression_type(match self.options.compression {
             RocksCompression::None => DBCompressionType::None,
