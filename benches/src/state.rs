@@ -1,7 +1,8 @@
 //! What state costs: a restore of 16-byte keys and 8-byte values through a stream thread, and the
 //! database alone. Prints one row a measurement; CPU of the thread and of the whole process.
 //!
-//! `cargo run --release -p millstream-benches --features rocksdb --bin state -- [RECORDS] [DIRECTORY]`
+//! `cargo run --release -p millstream-benches --features rocksdb --bin state -- [RECORDS] [DIRECTORY] [ONLY]`
+//! ONLY is `memory restore`, `memory database`, `rocksdb restore`, `rocksdb database` or a part.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
 
@@ -23,18 +24,23 @@ fn main() -> Result<(), Failure> {
     let records: u64 = arguments.next().map_or(Ok(5_000_000), |text| text.parse())?;
     let directory = arguments.next().unwrap_or_else(|| "/tmp/millstream-state-bench".to_owned());
     let _none = std::fs::remove_dir_all(&directory);
-    let mut backends: Vec<(&str, Arc<dyn StateBackend>)> =
-        vec![("memory", Arc::new(MemoryBackend))];
+    let only = arguments.next().unwrap_or_default();
+    let broker = changelog(records)?;
+    let measure = |name: &str, backend: Arc<dyn StateBackend>| {
+        if format!("{name} restore").contains(&only) {
+            restore(name, &broker, backend.clone(), records)?;
+        }
+        if format!("{name} database").contains(&only) {
+            database(name, &*backend)?;
+        }
+        Ok::<_, Failure>(())
+    };
+    measure("memory", Arc::new(MemoryBackend))?;
     #[cfg(feature = "rocksdb")]
     {
         use millstream::state::rocks::{RocksBackend, RocksOptions};
         let backend = RocksBackend::open(&directory, "bench", RocksOptions::default())?;
-        backends.push(("rocksdb", Arc::new(backend)));
-    }
-    let broker = changelog(records)?;
-    for (name, backend) in &backends {
-        restore(name, &broker, backend.clone(), records)?;
-        database(name, &**backend)?;
+        measure("rocksdb", Arc::new(backend))?;
     }
     Ok(())
 }
