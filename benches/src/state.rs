@@ -104,6 +104,8 @@ fn restore(
         }
     }
     started.report(name, "restore", records);
+    std::thread::sleep(Duration::from_secs(2));
+    started.report(name, "restore, and two seconds for compactions", records);
     thread.close()?;
     Ok(())
 }
@@ -111,6 +113,7 @@ fn restore(
 fn database(name: &str, backend: &dyn StateBackend) -> Result<(), Failure> {
     const KEYS: u64 = 1_000_000;
     const BATCH: u64 = 10_000;
+    const FLUSHES: u64 = 100;
     let mut overlay = Overlay::new(backend.open("1_0", &["store"])?, 1);
     let started = Start::now();
     for number in 0..KEYS {
@@ -130,14 +133,16 @@ fn database(name: &str, backend: &dyn StateBackend) -> Result<(), Failure> {
     let started = Start::now();
     let all = overlay.scan(0, &millstream::state::KeyRange::all(), Default::default()).count();
     started.report(name, "scan", all as u64);
+    // Compactions of what was written so far are not to be counted.
+    std::thread::sleep(Duration::from_secs(2));
     let started = Start::now();
-    for _ in 0..20 {
-        overlay.write(0, &key(0), Some(&[0; 8]));
+    for number in 0..FLUSHES {
+        overlay.write(0, &key(number.wrapping_mul(48_271) % KEYS), Some(&[0; 8]));
         overlay.set_changelog_offset(0, KEYS as i64);
         overlay.commit()?;
         overlay.persist(0, true)?;
     }
-    started.report(name, "small commit with a flush, waiting", 20);
+    started.report(name, "small commit with a flush, waiting", FLUSHES);
     drop(overlay);
     let started = Start::now();
     for _ in 0..20 {

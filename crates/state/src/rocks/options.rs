@@ -1,7 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, LogLevel, Options, WriteBufferManager};
+use rocksdb::{
+    BlockBasedOptions, Cache, DBCompactionStyle, DBCompressionType, LogLevel, Options,
+    WriteBufferManager,
+};
 
 /// Changes the options of one store, or of the whole database (`None`).
 pub type Customize = Arc<dyn Fn(Option<&str>, &mut Options) + Send + Sync>;
@@ -128,6 +131,9 @@ impl Memory {
         // A key that is not in the write buffer is not looked for in it.
         options.set_memtable_prefix_bloom_ratio(0.05);
         options.set_memtable_whole_key_filtering(true);
+        // As Kafka Streams has it: small flushes are merged with one another and not, each time,
+        // with everything there is.
+        options.set_compaction_style(DBCompactionStyle::Universal);
         options.set_target_file_size_base(32 * 1024 * 1024);
         options.set_compression_type(match self.options.compression {
             RocksCompression::None => DBCompressionType::None,
