@@ -11,20 +11,25 @@ mod guarded;
 mod internal_topics;
 mod metrics;
 mod partition_queue;
+mod persistence;
 mod record_collector;
 mod requests;
 mod restore;
+mod restore_progress;
+mod state_choice;
 mod stream_thread;
 mod task;
+mod task_life;
 mod task_setup;
+mod task_starts;
 mod thread_options;
 mod turn;
 
 pub use app::StreamsApp;
 pub use app_state::AppState;
-pub use config::{Config, ConfigError, Guarantee, ThreadExceptionPolicy};
+pub use config::{Config, ConfigError, Guarantee, StoreKind, ThreadExceptionPolicy};
 pub use metrics::Metrics;
-pub use restore::RestoreProgress;
+pub use restore_progress::RestoreProgress;
 pub use stream_thread::StreamThread;
 pub use thread_options::{Pace, Step, ThreadOptions};
 
