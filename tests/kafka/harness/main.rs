@@ -1,0 +1,4 @@
+//! The harness, tried on itself.
+
+mod server;
+mod wire;
