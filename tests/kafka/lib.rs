@@ -12,5 +12,5 @@ mod proxy;
 mod server;
 
 pub use options::KafkaOptions;
-pub use proxy::Proxy;
+pub use proxy::{Action, ApiKey, Fault, Proxy, Target};
 pub use server::KafkaServer;

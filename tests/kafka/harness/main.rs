@@ -1,4 +1,5 @@
 //! The harness, tried on itself.
 
+mod proxy;
 mod server;
 mod wire;
