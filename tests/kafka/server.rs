@@ -1,10 +1,10 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::broker_jars::BrokerJars;
+use crate::folder::{copy, new_folder};
 use crate::jvm::Jvm;
 use crate::options::Addresses;
 use crate::ports::free_ports;
@@ -180,34 +180,4 @@ fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
     let options = KafkaOptions::default().jvm(option);
     KafkaServer::with_jars(jars.clone(), options)?.stop();
     fs::rename(unfinished, &archive).map_err(|error| format!("{}: {error}", archive.display()))
-}
-
-/// A folder of our own, in memory if the system has such a place.
-fn new_folder() -> std::io::Result<PathBuf> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let memory = Path::new("/dev/shm");
-    let above = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("millstream-kafka-{}-{number}", std::process::id());
-        match fs::create_dir(above.join(&name)) {
-            // Left by a process that had our id and was killed together with its watchdog.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| above.join(name)),
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target).map(|_| ())?;
-        }
-    }
-    Ok(())
 }
