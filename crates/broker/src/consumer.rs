@@ -77,7 +77,12 @@ pub trait Consumer: Send {
         max_bytes: usize,
     ) -> Result<Option<RecordBatch>, BrokerError>;
 
-    /// Beginning, end and last stable offset of any partition, assigned or not.
+    /// How many offsets lie between what was fetched last of an assigned partition and its last
+    /// stable offset, as far as the client knows without asking (Kafka's `currentLag`, KIP-695);
+    /// `None` while it knows nothing.
+    fn lag(&mut self, partition: &TopicPartition) -> Option<u64>;
+
+    /// Beginning, end and last stable offset of any partition, assigned or not. Asks the broker.
     fn offsets(&mut self, partition: &TopicPartition) -> Result<PartitionOffsets, BrokerError>;
 
     /// What `group` has committed for each of `partitions`, in their order. Asks for stable

@@ -118,6 +118,55 @@ pub enum BrokerError {
         /// The operating system's words.
         reason: String,
     },
+    /// No broker of a cluster answers.
+    #[error(
+        "no broker at {servers} can be reached ({reason}): check bootstrap.servers, the network, and security.protocol"
+    )]
+    Unreachable {
+        /// The brokers that were tried.
+        servers: String,
+        /// What went wrong last.
+        reason: String,
+    },
+    /// The cluster does not allow it.
+    #[error(
+        "not allowed: {action} ({reason}); grant it to the application's user, or correct its credentials"
+    )]
+    Denied {
+        /// What was to be done.
+        action: String,
+        /// The cluster's words.
+        reason: String,
+    },
+    /// A setting that the client or the cluster refuses.
+    #[error("setting `{key}`: {reason}")]
+    InvalidSetting {
+        /// The setting.
+        key: String,
+        /// What is wrong with it, without its value, which may be a secret.
+        reason: String,
+    },
+    /// The cluster is too old for what is asked of it.
+    #[error("the cluster does not support {0}")]
+    Unsupported(String),
+    /// Another member with the same static identity has joined the group.
+    #[error(
+        "group '{group}': another instance with group.instance.id '{instance}' has started: give each its own"
+    )]
+    InstanceFenced {
+        /// The group.
+        group: String,
+        /// The static identity.
+        instance: String,
+    },
+    /// Something else that a cluster or its client says.
+    #[error("{action}: {reason}")]
+    Cluster {
+        /// What was to be done.
+        action: String,
+        /// The words of the cluster or the client.
+        reason: String,
+    },
     /// The broker has been closed, or has failed before and takes nothing more.
     #[error("the broker is closed: {0}")]
     Closed(String),
@@ -132,6 +181,7 @@ impl BrokerError {
                 | Self::RebalanceInProgress(_)
                 | Self::UnstableOffsets(_)
                 | Self::Timeout(_)
+                | Self::Unreachable { .. }
         )
     }
 

@@ -32,6 +32,12 @@ impl RecordView<'_> {
     pub fn headers(&self) -> Headers {
         if self.headers.is_empty() { Headers::new() } else { decode_headers(self.headers) }
     }
+
+    /// How many bytes the headers take.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn headers_len(&self) -> usize {
+        self.headers.len()
+    }
 }
 
 /// Records to be written to one partition, encoded as they are pushed. Reused after it was sent.
@@ -76,10 +82,23 @@ impl RecordBuffer {
         headers: &Headers,
         value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
     ) -> Result<(), E> {
+        self.push_at(self.count, timestamp, key, headers, value)
+    }
+
+    /// As [`push_with`](Self::push_with), `delta` offsets behind the first: for adapters whose
+    /// offsets have gaps.
+    pub(crate) fn push_at<E>(
+        &mut self,
+        delta: u32,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        headers: &Headers,
+        value: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
+    ) -> Result<(), E> {
         let mut record = Unfinished { start: self.bytes.len(), bytes: &mut self.bytes };
         let bytes = &mut *record.bytes;
         let mut fixed = [0u8; FIXED];
-        fixed[0..4].copy_from_slice(&self.count.to_le_bytes());
+        fixed[0..4].copy_from_slice(&delta.to_le_bytes());
         fixed[4..12].copy_from_slice(&timestamp.to_le_bytes());
         fixed[12..16].copy_from_slice(&length(key).to_le_bytes());
         bytes.extend_from_slice(&fixed);

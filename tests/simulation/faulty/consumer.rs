@@ -88,6 +88,10 @@ impl Consumer for FaultyConsumer {
         Ok(Some(batch))
     }
 
+    fn lag(&mut self, partition: &TopicPartition) -> Option<u64> {
+        self.inner.lag(partition)
+    }
+
     fn offsets(&mut self, partition: &TopicPartition) -> Result<PartitionOffsets, BrokerError> {
         self.at.call(Call::Offsets, || self.inner.offsets(partition))
     }

@@ -119,6 +119,16 @@ impl Consumer for EmbeddedConsumer {
         Ok(Some(batch))
     }
 
+    fn lag(&mut self, partition: &TopicPartition) -> Option<u64> {
+        let position = self.cursors.get(partition)?.position;
+        let log = self.offsets(partition).ok()?;
+        let end = match self.options.isolation {
+            IsolationLevel::ReadCommitted => log.last_stable,
+            IsolationLevel::ReadUncommitted => log.end,
+        };
+        Some(u64::try_from(end - position).unwrap_or(0))
+    }
+
     fn offsets(&mut self, partition: &TopicPartition) -> Result<PartitionOffsets, BrokerError> {
         self.shared.maintain_if_due()?;
         self.shared.update(|state| {

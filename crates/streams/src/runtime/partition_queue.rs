@@ -134,10 +134,6 @@ impl PartitionQueue {
     pub(super) fn committed(&self) -> i64 {
         self.committed
     }
-
-    pub(super) fn consumed(&self) -> i64 {
-        self.consumed
-    }
 }
 
 #[cfg(test)]

@@ -415,14 +415,10 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Drops what is not committed and has all tasks made again. The producer is opened anew first,
-    /// which fences every request of the old one that may still be on its way.
+    /// Drops what is not committed and has all tasks made again. The producer is opened anew before
+    /// anything is written, which ends the open transaction and fences every request of the old one
+    /// that may still be on its way.
     fn restart_tasks(&mut self) {
-        // The old producer may be fenced or its transaction decided already: opening the new one
-        // settles it either way.
-        if let Err(error) = self.collector.abort() {
-            tracing::debug!("{}: abort: {error}", self.name);
-        }
         self.restarting = true;
         (self.since_commit, self.uncommitted) = (0, false);
         let tasks: Vec<TaskId> = self.tasks.keys().copied().collect();

@@ -249,8 +249,7 @@ impl Task {
                 queue.may_be_empty = match config.max_task_idle() {
                     None => true,
                     Some(idle) => {
-                        let caught_up =
-                            queue.fetched >= consumer.offsets(&queue.partition)?.last_stable;
+                        let caught_up = consumer.lag(&queue.partition) == Some(0);
                         let since = *queue.empty_since.get_or_insert(now);
                         let idle = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
                         caught_up && now.saturating_sub(since) >= idle
@@ -439,8 +438,7 @@ impl Task {
     /// Records that are there and not processed.
     pub(super) fn lag(&self, consumer: &mut dyn Consumer) -> u64 {
         let lags = self.queues.iter().map(|queue| {
-            let end = consumer.offsets(&queue.partition).map_or(0, |log| log.last_stable);
-            u64::try_from(end - queue.consumed()).unwrap_or(0)
+            consumer.lag(&queue.partition).unwrap_or(0) + queue.buffered() as u64
         });
         lags.sum()
     }

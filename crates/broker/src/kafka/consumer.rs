@@ -1,0 +1,294 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::client::{common, extend, open};
+use super::cluster::Cluster;
+use super::errors::Doing;
+use super::ffi::{Consumed, Kind, MessageSlots, Native, NativeError, Queue, Topic};
+use crate::{
+    BrokerError, Consumer, ConsumerOptions, GroupIdentity, IsolationLevel, OffsetAndMetadata,
+    PartitionOffsets, RecordBatch, RecordBuffer, TopicPartition, Waker,
+};
+
+/// How many records are taken from the client at a time.
+const MESSAGES: usize = 2048;
+
+/// A partition that is read.
+struct Assigned {
+    /// Wakes the owner; goes before the client does.
+    _queue: Option<Queue>,
+    /// What was taken from the client and is not handed out yet.
+    ready: VecDeque<RecordBatch>,
+    /// Offset after the last record taken.
+    position: i64,
+    /// Whether there was nothing behind it when the broker last said so.
+    at_end: bool,
+    failed: Option<NativeError>,
+}
+
+/// Reads partitions with librdkafka's simple consumer: no group, one queue a partition.
+pub(super) struct KafkaConsumer {
+    cluster: Arc<Cluster>,
+    assigned: HashMap<TopicPartition, Assigned>,
+    topics: HashMap<Arc<str>, Topic>,
+    messages: MessageSlots,
+    buffer: RecordBuffer,
+    waker: Option<Waker>,
+    client: Arc<Native>,
+}
+
+impl KafkaConsumer {
+    pub(super) fn open(
+        cluster: &Arc<Cluster>,
+        options: ConsumerOptions,
+    ) -> Result<Self, BrokerError> {
+        let config = cluster.config();
+        let mut native = common(config, &options.client_id);
+        native
+            // What the broker holds an answer back for at the end of a log; also how long it takes
+            // to find out that what is left there are control records only.
+            .set("fetch.wait.max.ms", "100")
+            .set("fetch.queue.backoff.ms", "5")
+            // Bounds of what is fetched ahead, for each partition.
+            .set("queued.min.messages", "20000")
+            .set("queued.max.messages.kbytes", "4096")
+            .set("fetch.message.max.bytes", "1048576");
+        extend(&mut native, &config.consumer);
+        let isolation = match options.isolation {
+            IsolationLevel::ReadCommitted => "read_committed",
+            IsolationLevel::ReadUncommitted => "read_uncommitted",
+        };
+        native
+            .set("isolation.level", isolation)
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false");
+        Ok(Self {
+            cluster: cluster.clone(),
+            assigned: HashMap::new(),
+            topics: HashMap::new(),
+            messages: MessageSlots::new(MESSAGES),
+            buffer: RecordBuffer::new(),
+            waker: options.waker,
+            client: open(Kind::Reader, config, &native)?,
+        })
+    }
+
+    /// Takes what the client has fetched of `partition`, and cuts it into batches.
+    fn take(&mut self, partition: &TopicPartition, max_bytes: usize) {
+        let Self { assigned, topics, messages, buffer, .. } = self;
+        let (Some(at), Some(topic)) = (assigned.get_mut(partition), topics.get(&partition.topic))
+        else {
+            return;
+        };
+        buffer.clear();
+        let mut cuts: Vec<(usize, i64)> = Vec::new();
+        let (mut base, mut cut) = (at.position, 0);
+        let Assigned { ready, position, at_end, failed, .. } = at;
+        topic.consume(partition.partition, messages, |consumed| match consumed {
+            Consumed::Record { offset, timestamp, key, value, headers } => {
+                // Records before the position were fetched for an earlier one.
+                if offset < *position || failed.is_some() {
+                    return;
+                }
+                let size = buffer.size();
+                let far = u32::try_from(offset - base).is_err();
+                let len = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+                if far {
+                    finish(buffer, &mut cuts, ready, base, *position);
+                    (base, cut) = (offset, 0);
+                } else if size > cut && size - cut + len + OVERHEAD > max_bytes {
+                    cuts.push((size, *position));
+                    cut = size;
+                }
+                let delta = (offset - base) as u32;
+                let _pushed = buffer.push_at(delta, timestamp, key, &headers, |out| {
+                    out.extend_from_slice(value.unwrap_or_default());
+                    Ok::<_, std::convert::Infallible>(value.is_some())
+                });
+                *position = offset + 1;
+                *at_end = false;
+            }
+            Consumed::End(offset) => {
+                // Control records and aborted ones at the end are passed over.
+                *position = (*position).max(offset);
+                *at_end = true;
+            }
+            Consumed::Error(error) if is_passing(error.code) => {
+                tracing::debug!("{partition}: {}", error.text);
+            }
+            Consumed::Error(error) => *failed = failed.take().or(Some(error)),
+        });
+        finish(buffer, &mut cuts, ready, base, *position);
+    }
+
+    fn error(&mut self, partition: &TopicPartition, error: NativeError) -> BrokerError {
+        let action = format!("to read {partition}");
+        match error.code {
+            Code::OffsetOutOfRange | Code::AutoOffsetReset => {
+                let offset = self.assigned.get(partition).map_or(-1, |at| at.position);
+                match self.offsets(partition) {
+                    Ok(log) => BrokerError::OffsetOutOfRange {
+                        partition: partition.clone(),
+                        offset,
+                        beginning: log.beginning,
+                        end: log.end,
+                    },
+                    Err(error) => error,
+                }
+            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                BrokerError::UnknownTopic(partition.topic.to_string())
+            }
+            Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
+            _ => Doing { servers: self.cluster.servers(), action: &action }.failed(error),
+        }
+    }
+}
+
+/// Bytes of a record beside key, value and headers.
+const OVERHEAD: usize = 24;
+
+/// Makes batches of what is in the buffer, at the places where it is to be cut.
+fn finish(
+    buffer: &mut RecordBuffer,
+    cuts: &mut Vec<(usize, i64)>,
+    ready: &mut VecDeque<RecordBatch>,
+    base: i64,
+    next_offset: i64,
+) {
+    if !buffer.is_empty() {
+        let bytes: Arc<[u8]> = buffer.as_bytes().into();
+        cuts.push((bytes.len(), next_offset));
+        let mut start = 0;
+        for (end, next_offset) in cuts.drain(..) {
+            ready.push_back(RecordBatch::new(bytes.clone(), start, end, base, next_offset));
+            start = end;
+        }
+        buffer.clear();
+    }
+}
+
+/// Whether librdkafka goes on by itself after this.
+fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::WaitCache
+    )
+}
+
+impl Consumer for KafkaConsumer {
+    fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), BrokerError> {
+        self.unassign(partition);
+        let action = format!("to read {partition}");
+        let doing = Doing { servers: self.cluster.servers(), action: &action };
+        if !self.topics.contains_key(&partition.topic) {
+            let topic = self.client.topic(&partition.topic).map_err(|e| doing.failed(e))?;
+            self.topics.insert(partition.topic.clone(), topic);
+        }
+        self.topics[&partition.topic]
+            .start(partition.partition, offset)
+            .map_err(|error| doing.failed(error))?;
+        let queue = self.client.partition_queue(partition, self.waker.clone());
+        let assigned = Assigned {
+            _queue: queue,
+            ready: VecDeque::new(),
+            position: offset,
+            at_end: false,
+            failed: None,
+        };
+        self.assigned.insert(partition.clone(), assigned);
+        Ok(())
+    }
+
+    fn unassign(&mut self, partition: &TopicPartition) {
+        if self.assigned.remove(partition).is_some()
+            && let Some(topic) = self.topics.get(&partition.topic)
+        {
+            topic.stop(partition.partition);
+        }
+    }
+
+    fn fetch(
+        &mut self,
+        partition: &TopicPartition,
+        max_bytes: usize,
+    ) -> Result<Option<RecordBatch>, BrokerError> {
+        let Some(at) = self.assigned.get_mut(partition) else {
+            return Err(BrokerError::NotAssigned(partition.clone()));
+        };
+        if at.ready.is_empty() && at.failed.is_none() {
+            let before = at.position;
+            self.take(partition, max_bytes);
+            if let Some(at) = self.assigned.get_mut(partition)
+                && at.ready.is_empty()
+                && at.position > before
+            {
+                return Ok(Some(RecordBatch::empty(at.position)));
+            }
+        }
+        let Some(at) = self.assigned.get_mut(partition) else { return Ok(None) };
+        match (at.ready.pop_front(), at.failed.take()) {
+            (Some(batch), failed) => {
+                at.failed = failed;
+                Ok(Some(batch))
+            }
+            (None, Some(error)) => Err(self.error(partition, error)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn lag(&mut self, partition: &TopicPartition) -> Option<u64> {
+        let at = self.assigned.get(partition)?;
+        let ready = at.ready.front().and_then(|batch| {
+            let first = batch.first()?;
+            Some(batch.read(first).0.offset)
+        });
+        match ready {
+            None if at.at_end => Some(0),
+            ready => {
+                let end = self.client.known_end(partition)?;
+                u64::try_from(end - ready.unwrap_or(at.position)).ok()
+            }
+        }
+    }
+
+    fn offsets(&mut self, partition: &TopicPartition) -> Result<PartitionOffsets, BrokerError> {
+        self.cluster.offsets(partition)
+    }
+
+    fn committed(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<OffsetAndMetadata>>, BrokerError> {
+        self.cluster.committed(group, partitions)
+    }
+
+    fn commit(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        identity: &GroupIdentity,
+    ) -> Result<(), BrokerError> {
+        self.cluster.commit(offsets, identity)
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        for partition in self.assigned.drain().map(|(partition, _)| partition) {
+            if let Some(topic) = self.topics.get(&partition.topic) {
+                topic.stop(partition.partition);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What librdkafka and the broker say, in the port's words.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use super::ffi::NativeError;
+use crate::BrokerError;
+
+/// What was being done, for the message of an error.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doing<'a> {
+    /// The cluster.
+    pub(super) servers: &'a str,
+    /// Ends a sentence that begins with "not allowed: to …".
+    pub(super) action: &'a str,
+}
+
+impl Doing<'_> {
+    pub(super) fn failed(self, error: NativeError) -> BrokerError {
+        self.code(error.code, error.text)
+    }
+
+    /// An error that concerns no group or transaction in particular.
+    pub(super) fn code(self, code: Code, reason: String) -> BrokerError {
+        let Self { servers, action } = self;
+        match code {
+            Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::SSL
+            | Code::NetworkException
+            | Code::BrokerNotAvailable => {
+                BrokerError::Unreachable { servers: servers.to_owned(), reason }
+            }
+            Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::WaitingForCoordinator
+            | Code::WaitCache
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::NotController
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::ConcurrentTransactions
+            | Code::PurgeQueue
+            | Code::PurgeInflight => {
+                BrokerError::Timeout(format!("{action}: {reason} (brokers: {servers})"))
+            }
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication => BrokerError::Denied { action: action.to_owned(), reason },
+            Code::UnsupportedVersion | Code::UnsupportedFeature | Code::NotImplemented => {
+                BrokerError::Unsupported(format!(
+                    "{action}: {reason}; Kafka 2.5 or later is needed"
+                ))
+            }
+            _ => BrokerError::Cluster { action: action.to_owned(), reason },
+        }
+    }
+
+    /// An error of the safe wrapper.
+    pub(super) fn wrapped(self, error: &KafkaError) -> BrokerError {
+        match error {
+            KafkaError::ClientConfig(_, reason, key, _) => {
+                BrokerError::InvalidSetting { key: key.clone(), reason: reason.clone() }
+            }
+            error => match error.rdkafka_error_code() {
+                Some(code) => self.code(code, code.to_string()),
+                None => BrokerError::Cluster {
+                    action: self.action.to_owned(),
+                    reason: error.to_string(),
+                },
+            },
+        }
+    }
+}

@@ -1,0 +1,291 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::client::{common, extend, open};
+use super::cluster::Cluster;
+use super::ffi::{Kind, MemberEvent, Native, NativeError, Queue};
+use super::{GroupProtocol, KafkaAdmin};
+use crate::{
+    Admin, BrokerError, GroupIdentity, GroupJoin, Membership, MembershipChange, MembershipEvent,
+    NewTopic, TaskId,
+};
+
+/// Requests that take a member out of its group: LeaveGroup, ConsumerGroupHeartbeat.
+const LEAVE: [usize; 2] = [13, 68];
+/// How long leaving may take; afterwards the group notices by itself.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+const LEAVE_POLL: Duration = Duration::from_millis(5);
+/// A new topic is known to every broker after so long at the latest.
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A member of a group that hands out tasks. Kafka's groups hand out partitions, so there is a
+/// topic for each sub-topology that nobody writes to, `<group>-tasks-<sub-topology>`, with one
+/// partition for each task: whoever is assigned the partition runs the task. Input is read, and its
+/// offsets are committed, under the same group beside it; the broker asks for the member's
+/// generation and not for what it is assigned.
+pub(super) struct KafkaMembership {
+    cluster: Arc<Cluster>,
+    join: GroupJoin,
+    /// The task topics' names, with their sub-topologies.
+    topics: BTreeMap<String, u32>,
+    /// The identity of the last event, as far as there was one.
+    identity: GroupIdentity,
+    /// What was asked back and is not released yet.
+    revoked: VecDeque<TopicPartitionList>,
+    queue: Queue,
+    client: Arc<Native>,
+    has_left: bool,
+}
+
+impl KafkaMembership {
+    pub(super) fn join(cluster: &Arc<Cluster>, join: GroupJoin) -> Result<Self, BrokerError> {
+        let topics = prepare_topics(cluster, &join)?;
+        let config = cluster.config();
+        let mut native = common(config, &join.client_id);
+        native.set("max.poll.interval.ms", join.poll_timeout.as_millis().to_string());
+        extend(&mut native, &config.consumer);
+        native
+            .set("group.id", &join.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false");
+        match config.group_protocol {
+            GroupProtocol::Classic => native
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                .set("session.timeout.ms", config.session_timeout.as_millis().to_string())
+                .set("heartbeat.interval.ms", config.heartbeat_interval.as_millis().to_string()),
+            GroupProtocol::Consumer => native.set("group.protocol", "consumer"),
+        };
+        if let Some(instance) = &join.instance {
+            native.set("group.instance.id", instance);
+        }
+        let client = open(Kind::Member, config, &native)?;
+        let action = format!("to join group '{}'", join.group);
+        let queue = client.consumer_queue(join.waker.clone()).ok_or_else(|| {
+            BrokerError::Cluster { action: action.clone(), reason: "no queue".to_owned() }
+        })?;
+        let names: Vec<String> = topics.keys().cloned().collect();
+        client.subscribe(&names).map_err(|error| cluster.doing(&action).failed(error))?;
+        let identity = GroupIdentity {
+            group: join.group.clone(),
+            member: String::new(),
+            generation: -1,
+            instance: join.instance.clone(),
+        };
+        Ok(Self {
+            cluster: cluster.clone(),
+            join,
+            topics,
+            identity,
+            revoked: VecDeque::new(),
+            queue,
+            client,
+            has_left: false,
+        })
+    }
+
+    /// The tasks that a list of the task topics' partitions stands for.
+    fn tasks(&self, list: &TopicPartitionList) -> Vec<TaskId> {
+        let tasks = list.elements().into_iter().filter_map(|row| {
+            let sub_topology = *self.topics.get(row.topic())?;
+            let partition = u32::try_from(row.partition()).ok()?;
+            Some(TaskId { sub_topology, partition })
+        });
+        // The topic may have more partitions than there are tasks: it never shrinks.
+        let mut tasks: Vec<_> = tasks.filter(|task| self.join.tasks.contains(task)).collect();
+        tasks.sort_unstable();
+        tasks
+    }
+
+    fn failed(&self, error: NativeError) -> BrokerError {
+        let action = format!("to be a member of group '{}'", self.join.group);
+        match error.code {
+            Code::FencedInstanceId => BrokerError::InstanceFenced {
+                group: self.join.group.clone(),
+                instance: self.join.instance.clone().unwrap_or_default(),
+            },
+            Code::Fatal => match self.client.fatal_error() {
+                Some(fatal) if fatal.code != Code::Fatal => self.failed(fatal),
+                _ => self.cluster.doing(&action).failed(error),
+            },
+            Code::InvalidSessionTimeout => BrokerError::InvalidSetting {
+                key: "session.timeout.ms".to_owned(),
+                reason: "it is outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms".to_owned(),
+            },
+            Code::InconsistentGroupProtocol => BrokerError::Cluster {
+                action,
+                reason: "its other members assign in another way (a Kafka Streams application, or another group.protocol): stop them first".to_owned(),
+            },
+            _ => self.cluster.doing(&action).failed(error),
+        }
+    }
+
+    /// An event with the identity as it is now: the member can move on only once its owner has
+    /// dealt with the event.
+    fn event(&mut self, change: MembershipChange) -> MembershipEvent {
+        let (member, generation) = self.client.member();
+        // A member that has lost everything has no identity; the old one is refused by the group.
+        if !member.is_empty() && generation >= 0 {
+            self.cluster.register(&member, &self.client);
+            self.identity = GroupIdentity { member, generation, ..self.identity.clone() };
+        }
+        MembershipEvent { change, identity: self.identity.clone() }
+    }
+
+    /// Takes what is in the queue.
+    fn next(&mut self) -> Result<Option<MembershipEvent>, BrokerError> {
+        loop {
+            let Some(event) = self.queue.next() else { return Ok(None) };
+            match event {
+                MemberEvent::Assign(list) => {
+                    self.client
+                        .incremental_assign(&at_beginning(&list))
+                        .map_err(|error| self.failed(error))?;
+                    let tasks = self.tasks(&list);
+                    return Ok(Some(self.event(MembershipChange::Assigned(tasks))));
+                }
+                MemberEvent::Revoke(list) => {
+                    let tasks = self.tasks(&list);
+                    if self.client.is_assignment_lost() {
+                        let event = self.event(MembershipChange::Lost(tasks));
+                        self.revoked.clear();
+                        self.unassign(&list)?;
+                        return Ok(Some(event));
+                    }
+                    let event = self.event(MembershipChange::Revoked(tasks));
+                    self.revoked.push_back(list);
+                    return Ok(Some(event));
+                }
+                MemberEvent::Error(error) => match error.code {
+                    Code::PollExceeded
+                    | Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::Resolve
+                    | Code::OperationTimedOut
+                    | Code::UnknownTopicOrPartition => {
+                        tracing::warn!("{}: {}", self.join.client_id, error.text);
+                    }
+                    _ => return Err(self.failed(error)),
+                },
+            }
+        }
+    }
+
+    fn unassign(&self, list: &TopicPartitionList) -> Result<(), BrokerError> {
+        self.client.incremental_unassign(list).map_err(|error| self.failed(error))
+    }
+}
+
+impl Membership for KafkaMembership {
+    fn poll(&mut self) -> Result<Vec<MembershipEvent>, BrokerError> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next()? {
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    fn release(&mut self, tasks: &[TaskId]) -> Result<(), BrokerError> {
+        let released = self.revoked.iter().position(|list| self.tasks(list) == tasks);
+        match released.and_then(|at| self.revoked.remove(at)) {
+            Some(list) => self.unassign(&list),
+            // Everything has been lost meanwhile.
+            None => Ok(()),
+        }
+    }
+
+    fn leave(&mut self) -> Result<(), BrokerError> {
+        if std::mem::replace(&mut self.has_left, true) {
+            return Ok(());
+        }
+        // A client that is closed leaves its group only when it has no static identity; one that
+        // unsubscribes leaves in any case.
+        let sent = || LEAVE.iter().map(|api| self.client.counts().sent(*api)).sum::<u64>();
+        let before = sent();
+        while let Some(list) = self.revoked.pop_front() {
+            self.client.incremental_unassign(&list).map_err(|error| self.failed(error))?;
+        }
+        self.client.unsubscribe().map_err(|error| self.failed(error))?;
+        let mut waited = Duration::ZERO;
+        while waited < LEAVE_TIMEOUT && (sent() == before || self.client.has_assignment()) {
+            while let Some(event) = self.queue.next() {
+                if let MemberEvent::Revoke(list) = event {
+                    self.client.incremental_unassign(&list).map_err(|error| self.failed(error))?;
+                }
+            }
+            if self.client.member().0.is_empty()
+                && sent() == before
+                && !self.client.has_assignment()
+            {
+                break;
+            }
+            park_timeout(LEAVE_POLL);
+            waited += LEAVE_POLL;
+        }
+        Ok(())
+    }
+}
+
+/// The partitions with a place to start, so that nobody has to ask for one.
+fn at_beginning(list: &TopicPartitionList) -> TopicPartitionList {
+    let mut placed = TopicPartitionList::with_capacity(list.count());
+    for row in list.elements() {
+        let mut row = placed.add_partition(row.topic(), row.partition());
+        // The beginning is an offset like any other.
+        let _set = row.set_offset(rdkafka::Offset::Offset(0));
+    }
+    placed
+}
+
+/// Makes the task topics, or gives them the partitions they lack.
+fn prepare_topics(
+    cluster: &Arc<Cluster>,
+    join: &GroupJoin,
+) -> Result<BTreeMap<String, u32>, BrokerError> {
+    let mut wanted: BTreeMap<u32, u32> = BTreeMap::new();
+    for task in &join.tasks {
+        let partitions = wanted.entry(task.sub_topology).or_default();
+        *partitions = (*partitions).max(task.partition + 1);
+    }
+    let mut admin = KafkaAdmin::new(cluster.clone());
+    let there = cluster.partitions()?;
+    let name = |sub_topology| format!("{}-tasks-{sub_topology}", join.group);
+    let mut changed = false;
+    for (sub_topology, partitions) in &wanted {
+        let topic = name(*sub_topology);
+        let made = match there.get(&topic) {
+            Some(known) if known >= partitions => continue,
+            Some(_) => admin.create_partitions(&topic, *partitions),
+            None => {
+                let mut new =
+                    NewTopic::new(&topic, *partitions).config("cleanup.policy", "compact");
+                new.replication_factor = cluster.config().replication_factor;
+                admin.create_topics(&[new])
+            }
+        };
+        changed = true;
+        match made {
+            // Another member was faster.
+            Err(BrokerError::TopicExists(_)) => {}
+            Err(BrokerError::InvalidTopic { .. }) if there.contains_key(&topic) => {}
+            made => made?,
+        }
+    }
+    let mut waited = Duration::ZERO;
+    while changed && waited < TOPIC_TIMEOUT {
+        let there = cluster.partitions()?;
+        let is_there = |(sub, partitions): (&u32, &u32)| {
+            there.get(&name(*sub)).is_some_and(|known| known >= partitions)
+        };
+        if wanted.iter().all(is_there) {
+            break;
+        }
+        park_timeout(LEAVE_POLL);
+        waited += LEAVE_POLL;
+    }
+    Ok(wanted.keys().map(|sub_topology| (name(*sub_topology), *sub_topology)).collect())
+}

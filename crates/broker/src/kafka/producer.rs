@@ -1,0 +1,387 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::client::{CALL_TIMEOUT, common, extend, open};
+use super::cluster::Cluster;
+use super::ffi::{Delivery, Kind, Native, NativeError, Topic};
+use crate::{
+    BrokerError, CommitOutcome, GroupIdentity, OffsetAndMetadata, Producer, ProducerOptions,
+    RecordBuffer, TopicPartition,
+};
+
+/// Requests that a late copy of would change the next transaction: Produce, InitProducerId,
+/// AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit.
+const OF_TRANSACTIONS: [usize; 6] = [0, 22, 24, 25, 26, 28];
+const END_TXN: usize = 26;
+/// The most that is batched for a partition.
+const BATCH_BYTES: usize = 900_000;
+/// What a record takes in a batch of its own beside key, value and headers.
+const BATCH_OVERHEAD: usize = 61 + 21;
+/// What a record takes in a [`RecordBuffer`] beside key, value and headers.
+const BUFFER_OVERHEAD: usize = 24;
+/// From so many undelivered messages on writing should wait.
+const FULL: usize = 60_000;
+const MOST_MESSAGES: usize = 100_000;
+/// How long what was handed over may take to be acknowledged.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A topic that is written.
+struct Written {
+    limit: usize,
+    /// Bytes since the last flush, where batches must be kept small.
+    unflushed: usize,
+    deliveries: Vec<Arc<Delivery>>,
+    topic: Topic,
+}
+
+/// Whether a transactional producer may go on with what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    InTransaction,
+    /// Something of the last transaction may still be on its way to the broker: nothing is begun
+    /// before the producer was opened anew, which fences all of it.
+    InDoubt,
+}
+
+/// Writes by librdkafka, which speaks the first transaction protocol: a late copy of a request of
+/// one transaction may act on the next. So requests and answers are counted, and when one is
+/// unanswered the producer is opened anew under its id before it goes on.
+pub(super) struct KafkaProducer {
+    cluster: Arc<Cluster>,
+    options: ProducerOptions,
+    state: State,
+    topics: HashMap<Arc<str>, Written>,
+    client: Arc<Native>,
+}
+
+impl KafkaProducer {
+    pub(super) fn open(
+        cluster: &Arc<Cluster>,
+        options: ProducerOptions,
+    ) -> Result<Self, BrokerError> {
+        let client = open_client(cluster, &options)?;
+        Ok(Self {
+            cluster: cluster.clone(),
+            options,
+            state: State::Ready,
+            topics: HashMap::new(),
+            client,
+        })
+    }
+
+    /// Takes the place of what is there; the broker aborts what that has left open.
+    fn reopen(&mut self) -> Result<(), BrokerError> {
+        self.state = State::InDoubt;
+        self.client = open_client(&self.cluster, &self.options)?;
+        self.topics.clear();
+        self.state = State::Ready;
+        Ok(())
+    }
+
+    fn written(&mut self, partition: &TopicPartition) -> Result<&mut Written, BrokerError> {
+        let Self { topics, cluster, client, .. } = self;
+        let topic = &partition.topic;
+        if !topics.contains_key(topic) {
+            let action = format!("to write to topic '{topic}'");
+            let failed = |error| cluster.doing(&action).failed(error);
+            let native = client.topic(topic).map_err(failed)?;
+            let limit = cluster.limit(topic)?;
+            let written = Written { limit, unflushed: 0, deliveries: Vec::new(), topic: native };
+            topics.insert(topic.clone(), written);
+        }
+        let written = topics.get_mut(topic);
+        written.ok_or_else(|| BrokerError::UnknownTopic(topic.to_string()))
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.options.transactional_id.is_some()
+    }
+
+    fn expect(&self, state: State, what: &str) -> Result<(), BrokerError> {
+        if self.is_transactional() && self.state == state {
+            return Ok(());
+        }
+        let reason = match (self.is_transactional(), self.state) {
+            (false, _) => "it has no transactional id",
+            (_, State::Ready) => "no transaction is open",
+            (_, State::InTransaction) => "a transaction is open",
+            (_, State::InDoubt) => "the last transaction has failed: abort it first",
+        };
+        Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
+    }
+
+    /// The first error of what was handed over.
+    fn delivery_error(&mut self) -> Result<(), BrokerError> {
+        for (name, written) in &self.topics {
+            for (number, delivery) in written.deliveries.iter().enumerate() {
+                if let Some(code) = delivery.take_error() {
+                    let partition = TopicPartition::new(name.clone(), number as u32);
+                    return Err(self.failed_delivery(&partition, code));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn failed_delivery(&self, partition: &TopicPartition, code: Code) -> BrokerError {
+        match code {
+            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => {
+                self.cluster.forget_limit(&partition.topic);
+                let limit = self.topics.get(&partition.topic).map_or(0, |topic| topic.limit);
+                BrokerError::RecordTooLarge { partition: partition.clone(), bytes: limit, limit }
+            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                BrokerError::UnknownTopic(partition.topic.to_string())
+            }
+            Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
+            code => {
+                let fatal = self.client.fatal_error().map(|error| (error.code, error.text));
+                let (code, reason) = fatal.unwrap_or_else(|| (code, code.to_string()));
+                let error = NativeError { code, text: reason, fatal: false, abortable: false };
+                self.error(&format!("to write to {partition}"), error)
+            }
+        }
+    }
+
+    fn error(&self, action: &str, error: NativeError) -> BrokerError {
+        match error.code {
+            Code::Fenced
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::InvalidProducerIdMapping
+            | Code::UnknownProducerId
+            | Code::OutOfOrderSequenceNumber
+            | Code::TransactionCoordinatorFenced => {
+                let id = self.options.transactional_id.as_deref();
+                BrokerError::ProducerFenced(id.unwrap_or(&self.options.client_id).to_owned())
+            }
+            Code::InvalidTransactionalState | Code::State => {
+                BrokerError::InvalidTransactionState(format!("{action}: {}", error.text))
+            }
+            Code::Fatal => match self.client.fatal_error() {
+                Some(fatal) if fatal.code != Code::Fatal => self.error(action, fatal),
+                _ => self.cluster.doing(action).failed(error),
+            },
+            Code::InvalidTransactionTimeout => BrokerError::InvalidSetting {
+                key: "transaction.timeout.ms".to_owned(),
+                reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),
+            },
+            _ => self.cluster.doing(action).failed(error),
+        }
+    }
+
+    /// Whether every request that could act on the next transaction has been answered.
+    fn is_all_answered(&self) -> bool {
+        let counts = self.client.counts();
+        OF_TRANSACTIONS.iter().all(|api| counts.sent(*api) == counts.received(*api))
+    }
+}
+
+fn open_client(cluster: &Cluster, options: &ProducerOptions) -> Result<Arc<Native>, BrokerError> {
+    let config = cluster.config();
+    let mut native = common(config, &options.client_id);
+    native
+        .set("linger.ms", "10")
+        .set("batch.size", BATCH_BYTES.to_string())
+        .set("message.max.bytes", "100000000")
+        .set("queue.buffering.max.messages", MOST_MESSAGES.to_string())
+        .set("queue.buffering.max.kbytes", "32768");
+    extend(&mut native, &config.producer);
+    native.set("enable.idempotence", "true");
+    let Some(id) = &options.transactional_id else {
+        return open(Kind::Producer, config, &native);
+    };
+    native
+        .set("transactional.id", id)
+        .set("transaction.timeout.ms", options.transaction_timeout.as_millis().to_string());
+    let client = open(Kind::Producer, config, &native)?;
+    client.init_transactions(CALL_TIMEOUT).map_err(|error| {
+        if error.code == Code::InvalidTransactionTimeout {
+            return BrokerError::InvalidSetting {
+                key: "transaction.timeout.ms".to_owned(),
+                reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),
+            };
+        }
+        let action = format!("to start the transactional producer '{id}'");
+        cluster.doing(&action).failed(error)
+    })?;
+    Ok(client)
+}
+
+impl Producer for KafkaProducer {
+    fn send(
+        &mut self,
+        partition: &TopicPartition,
+        buffer: &mut RecordBuffer,
+    ) -> Result<(), BrokerError> {
+        if self.is_transactional() {
+            self.expect(State::InTransaction, "records can be sent in a transaction only")?;
+        }
+        let client = self.client.clone();
+        let Written { limit, unflushed, deliveries, topic } = self.written(partition)?;
+        while deliveries.len() <= partition.partition as usize {
+            deliveries.push(client.delivery());
+        }
+        let delivery = &deliveries[partition.partition as usize];
+        let in_batch = |record: &crate::RecordView<'_>| {
+            record.key.map_or(0, <[u8]>::len)
+                + record.value.map_or(0, <[u8]>::len)
+                + record.headers_len()
+                + BATCH_OVERHEAD
+        };
+        if buffer.size() + BATCH_OVERHEAD > *limit
+            && let Some(bytes) = buffer.iter().map(|r| in_batch(&r)).find(|bytes| bytes > limit)
+        {
+            let (partition, limit) = (partition.clone(), *limit);
+            return Err(BrokerError::RecordTooLarge { partition, bytes, limit });
+        }
+        let mut failed = None;
+        for record in buffer.iter() {
+            // librdkafka fills batches up to a size of its own.
+            if *limit < BATCH_BYTES {
+                let bytes = in_batch(&record);
+                if *unflushed + bytes > *limit {
+                    let _later = client.flush(DELIVERY_TIMEOUT);
+                    *unflushed = 0;
+                }
+                *unflushed += bytes;
+            }
+            let mut waited = Duration::ZERO;
+            let made = loop {
+                match topic.produce(partition.partition, &record, delivery) {
+                    Err(error) if error.code == Code::QueueFull && waited < DELIVERY_TIMEOUT => {
+                        let wait = Duration::from_millis(10);
+                        client.poll(wait);
+                        waited += wait;
+                    }
+                    made => break made,
+                }
+            };
+            if let Err(error) = made {
+                failed = Some(error.code);
+                break;
+            }
+        }
+        if let Some(code) = failed {
+            return Err(self.failed_delivery(partition, code));
+        }
+        buffer.clear();
+        // Reports of what has been delivered make room.
+        client.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    fn is_full(&self, _topic: &str) -> bool {
+        let unsent = self.client.unsent();
+        if unsent > FULL {
+            self.client.poll(Duration::ZERO);
+        }
+        unsent > FULL
+    }
+
+    fn partitions(&mut self, topic: &str) -> Result<u32, BrokerError> {
+        let partitions = self.cluster.partitions()?.get(topic).copied();
+        partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.to_owned()))
+    }
+
+    fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError> {
+        Ok((self.cluster.limit(topic)? + BUFFER_OVERHEAD).saturating_sub(BATCH_OVERHEAD))
+    }
+
+    fn flush(&mut self) -> Result<(), BrokerError> {
+        let flushed = self.client.flush(DELIVERY_TIMEOUT);
+        self.delivery_error()?;
+        flushed.map_err(|error| self.error("to write what was handed over", error))
+    }
+
+    fn acknowledged(&self, partition: &TopicPartition) -> Option<i64> {
+        let written = self.topics.get(&partition.topic)?;
+        written.deliveries.get(partition.partition as usize)?.acknowledged()
+    }
+
+    fn begin(&mut self) -> Result<(), BrokerError> {
+        if self.state == State::InDoubt && self.is_transactional() {
+            self.reopen()?;
+        }
+        self.expect(State::Ready, "a transaction cannot be begun")?;
+        match self.client.begin_transaction() {
+            Ok(()) => {
+                self.state = State::InTransaction;
+                Ok(())
+            }
+            Err(error) => Err(self.error("to begin a transaction", error)),
+        }
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        identity: &GroupIdentity,
+    ) -> Result<(), BrokerError> {
+        self.expect(State::InTransaction, "offsets can be sent in a transaction only")?;
+        let identity = self.cluster.current(identity);
+        self.client.send_offsets(offsets, &identity, CALL_TIMEOUT).map_err(|error| {
+            match error.code {
+                Code::IllegalGeneration
+                | Code::StaleMemberEpoch
+                | Code::UnknownMemberId
+                | Code::FencedInstanceId
+                | Code::RebalanceInProgress => self.cluster.group_error(&identity, error),
+                _ => self.error("to add offsets to the transaction", error),
+            }
+        })
+    }
+
+    fn commit(&mut self) -> CommitOutcome {
+        if let Err(error) = self.expect(State::InTransaction, "there is nothing to commit") {
+            return CommitOutcome::Aborted(error);
+        }
+        let asked = self.client.counts().sent(END_TXN);
+        match self.client.commit_transaction(CALL_TIMEOUT) {
+            Ok(()) => {
+                self.state = if self.is_all_answered() { State::Ready } else { State::InDoubt };
+                if self.state == State::InDoubt {
+                    tracing::warn!(
+                        "{}: a request of the transaction was left unanswered; the producer is opened anew",
+                        self.options.client_id
+                    );
+                }
+                CommitOutcome::Committed
+            }
+            Err(error) => {
+                self.state = State::InDoubt;
+                // A request that never went out, or one that was refused and went out once only,
+                // has committed nothing.
+                let tries = self.client.counts().sent(END_TXN) - asked;
+                let refused = tries == 1 && self.is_all_answered();
+                let (final_, fatal) = (error.abortable || error.fatal, error.fatal);
+                let delivery = self.delivery_error().err();
+                let error = delivery.unwrap_or_else(|| self.error("to commit", error));
+                tracing::debug!(
+                    "{}: not committed (fatal: {fatal}): {error}",
+                    self.options.client_id
+                );
+                if final_ && (tries == 0 || refused) {
+                    CommitOutcome::Aborted(error)
+                } else {
+                    CommitOutcome::Unknown(error)
+                }
+            }
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), BrokerError> {
+        if self.is_transactional() && self.state == State::Ready {
+            return Ok(());
+        }
+        if !self.is_transactional() {
+            return self.expect(State::InTransaction, "there is nothing to abort");
+        }
+        // Opening it anew ends the transaction, and fences what of it is still on its way.
+        self.reopen()
+    }
+}
