@@ -6,6 +6,7 @@ mod app_state;
 mod app_thread;
 mod commit;
 pub mod config;
+mod failpoint;
 mod guarded;
 mod internal_topics;
 mod metrics;

@@ -81,6 +81,7 @@ impl Restoration {
     ) -> Result<(u64, bool), Error> {
         let mut restored = 0;
         for changelog in &mut self.changelogs {
+            super::failpoint::reached("in-restore");
             if changelog.position >= changelog.end {
                 continue;
             }
