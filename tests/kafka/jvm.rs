@@ -83,7 +83,8 @@ impl Jvm {
     }
 
     /// Asks it to end (SIGTERM), and waits; kills it when it takes too long, which is an error.
-    pub(crate) fn terminate(mut self, limit: Duration) -> Result<(), String> {
+    /// Gives all it has printed.
+    pub(crate) fn terminate(mut self, limit: Duration) -> Result<String, String> {
         let id = self.id().to_string();
         let _gone = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
         let end = Instant::now() + limit;
@@ -93,7 +94,7 @@ impl Jvm {
             }
             thread::sleep(PAUSE);
         }
-        Ok(())
+        Ok(self.printed())
     }
 }
 

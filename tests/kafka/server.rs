@@ -102,7 +102,8 @@ impl KafkaServer {
     /// Stops it in order (SIGTERM). Its data stay for [`restart`](Self::restart).
     pub fn stop(&mut self) {
         if let Some(jvm) = self.jvm.take() {
-            jvm.terminate(STOP_LIMIT).unwrap_or_else(|error| panic!("the broker: {error}"));
+            let _log =
+                jvm.terminate(STOP_LIMIT).unwrap_or_else(|error| panic!("the broker: {error}"));
         }
     }
 

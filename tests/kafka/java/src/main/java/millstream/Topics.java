@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -14,6 +15,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.LongDeserializer;
+import org.apache.kafka.common.serialization.LongSerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
@@ -24,6 +26,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * Topics BOOTSTRAP create NAME PARTITIONS   creates a topic
  * Topics BOOTSTRAP list                     prints NAME TAB PARTITIONS of all topics
  * Topics BOOTSTRAP produce NAME FILE        writes each line of a file as a record without a key
+ * Topics BOOTSTRAP feed NAME RATE           writes the numbers from 0, so many a second, and when SIGTERM ends it prints
+ *                                           FED and how many
  * Topics BOOTSTRAP consume NAME             prints KEY TAB NUMBER of all committed records with 8-byte values
  * </pre>
  */
@@ -34,6 +38,7 @@ public final class Topics {
             case "create" -> create(settings, args[2], Integer.parseInt(args[3]));
             case "list" -> list(settings);
             case "produce" -> produce(settings, args[2], Path.of(args[3]));
+            case "feed" -> feed(settings, args[2], Integer.parseInt(args[3]));
             case "consume" -> consume(args[0], args[2]);
             default -> throw new IllegalArgumentException(args[1]);
         }
@@ -58,6 +63,32 @@ public final class Topics {
                 producer.send(new ProducerRecord<>(name, line));
             }
         }
+    }
+
+    private static void feed(Map<String, Object> settings, String name, int rate) throws Exception {
+        AtomicBoolean stop = new AtomicBoolean();
+        Thread feeding = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stop.set(true);
+            try {
+                feeding.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+        long fed = 0;
+        long start = System.nanoTime();
+        try (KafkaProducer<String, Long> producer = new KafkaProducer<>(settings, new StringSerializer(), new LongSerializer())) {
+            while (!stop.get()) {
+                long due = (System.nanoTime() - start) / 1000 * rate / 1_000_000;
+                for (; fed < due; fed++) {
+                    producer.send(new ProducerRecord<>(name, "k" + fed % 50, fed));
+                }
+                Thread.sleep(5);
+            }
+        }
+        System.out.println("FED " + fed);
+        System.out.flush();
     }
 
     private static void consume(String bootstrap, String name) {
