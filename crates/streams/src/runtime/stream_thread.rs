@@ -299,6 +299,7 @@ impl StreamThread {
         }
         let any = !self.events.is_empty();
         while let Some(event) = self.events.front() {
+            super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
                     for id in tasks {
@@ -310,6 +311,7 @@ impl StreamThread {
                 MembershipChange::Revoked(tasks) => {
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
+                    super::failpoint::reached("before-release");
                     match self.membership.release(&tasks) {
                         // The group has put the member out, and the next poll will say so.
                         Err(error) if error.is_fenced() => {}
