@@ -38,6 +38,8 @@ pub struct StreamThread {
     pub(super) tasks: BTreeMap<TaskId, Task>,
     /// Tasks to be made, each with the database of its earlier life in this thread.
     pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
+    /// The task that restored last.
+    pub(super) last_started: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
     pub(super) cache: Option<CacheBudget>,
@@ -106,6 +108,7 @@ impl StreamThread {
             identity: None,
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            last_started: None,
             restarting: false,
             cache,
             requests: None,
