@@ -28,10 +28,9 @@ impl Instance {
         program: &Path,
         folder: PathBuf,
         settings: Vec<String>,
-        failpoint: Option<&str>,
     ) -> Result<Self, String> {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let (child, commands, told) = spawn(program, &settings, &folder.join("log-1"), failpoint)?;
+        let (child, commands, told) = spawn(program, &settings, &folder.join("log-1"), None)?;
         let program = program.to_owned();
         Ok(Self { program, folder, settings, starts: 1, child, commands, told })
     }
@@ -66,11 +65,21 @@ impl Instance {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The end of its log.
+    pub(super) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.folder.join(format!("log-{}", self.starts)));
+        let log = log.unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
+
+    /// Waits until it has told this.
     pub(super) fn wait_for(&mut self, line: &str, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
         while !self.told().iter().any(|told| told == line) {
             if let Some(status) = self.ended() {
-                return Err(format!("{} ended with {status}", self.folder.display()));
+                let words = self.last_words();
+                return Err(format!("{} ended: {status}\n{words}", self.folder.display()));
             }
             if Instant::now() > end {
                 return Err(format!("{}: no '{line}' within {limit:?}", self.folder.display()));
