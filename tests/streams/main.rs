@@ -13,6 +13,7 @@ mod guards;
 mod input_order;
 mod internal_topics;
 mod log_lines;
+mod offset_reset;
 mod operators;
 mod pause;
 mod pictures;
@@ -20,6 +21,8 @@ mod punctuation;
 mod queries;
 mod restore;
 mod rig;
+#[cfg(feature = "rocksdb")]
+mod rocks;
 mod signals;
 mod skipped_records;
 mod tables;

@@ -15,7 +15,7 @@ fn pairs() {
         (&[("application.id", "x"), ("num.stream.thread", "2")], &["`num.stream.threads`?"]),
         (
             &[("application.id", "x"), ("zzz", "2")],
-            &["unknown setting `zzz`", "belong to the broker"],
+            &["unknown setting `zzz`", "documentation of `Config`"],
         ),
         (
             &[("application.id", "x"), ("num.stream.threads", "0")],
@@ -77,4 +77,12 @@ fn configs_of_internal_topics_are_checked_by_the_broker() {
     let config = Config::new("bad").with_topic_config("cleanup.policy", "burn");
     let app = rig.app(&crate::rig::count(), config);
     assert_says(app.start().unwrap_err(), &["bad-counts-changelog", "burn", "delete, compact"]);
+}
+
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn a_cluster_needs_the_feature() {
+    let config = Config::new("x").with_bootstrap_servers("localhost:9092");
+    let error = StreamsApp::new(copy(), config).unwrap_err();
+    assert_says(error, &["`bootstrap.servers`", "the feature `kafka`", "--features kafka"]);
 }

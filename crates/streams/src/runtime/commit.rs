@@ -73,7 +73,7 @@ impl StreamThread {
         }
         let mut counted = Metrics { commits: 1, ..Metrics::default() };
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
-            task.commit_state(&self.collector)?;
+            task.commit_state(&self.collector, now)?;
             let counters = std::mem::take(&mut task.state.counters);
             failpoint::reached("between-stores");
             counted.processed += counters.processed;

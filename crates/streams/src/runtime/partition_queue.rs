@@ -1,8 +1,12 @@
 use std::collections::VecDeque;
 
-use millstream_broker::{OffsetAndMetadata, RecordBatch, RecordView, TopicPartition};
+use millstream_broker::{
+    OffsetAndMetadata, PartitionOffsets, RecordBatch, RecordView, TopicPartition,
+};
 
+use super::config::AutoOffsetReset;
 use crate::codec::{decode_offset_metadata, encode_offset_metadata};
+use crate::error::Error;
 
 /// Records of one input partition that wait to be processed, as they were fetched (Kafka's
 /// `RecordQueue`). Decoded only when they are taken.
@@ -42,17 +46,42 @@ impl PartitionQueue {
         }
     }
 
-    /// Starts at what the group has committed, or at `beginning` when nothing is, or when what
-    /// comes next is deleted (Kafka's `auto.offset.reset=earliest`).
-    pub(super) fn start(&mut self, committed: Option<OffsetAndMetadata>, beginning: i64) {
+    /// Starts at what the group has committed; when nothing is, or what comes next is deleted, where
+    /// `auto.offset.reset` says. The application's own topics are never begun in the middle.
+    pub(super) fn start(
+        &mut self,
+        committed: Option<OffsetAndMetadata>,
+        log: PartitionOffsets,
+        reset: AutoOffsetReset,
+    ) -> Result<(), Error> {
         let kept = committed.as_ref().map(|committed| committed.offset);
+        let beginning = log.beginning;
         if let Some(gone) = kept.filter(|offset| *offset < beginning) {
             tracing::warn!("{}: records {gone} to {beginning} are deleted unread", self.partition);
         }
-        let offset = kept.map_or(beginning, |offset| offset.max(beginning));
-        (self.fetched, self.consumed, self.committed) = (offset, offset, offset);
+        let reset = if self.is_repartition { AutoOffsetReset::Earliest } else { reset };
+        let (offset, committed_offset) = match kept.filter(|offset| *offset >= beginning) {
+            Some(offset) => (offset, offset),
+            None => match reset {
+                AutoOffsetReset::Earliest => (beginning, beginning),
+                // To be committed though nothing is read: after a restart the end is another one.
+                AutoOffsetReset::Latest => (log.last_stable, log.last_stable - 1),
+                AutoOffsetReset::None => return Err(self.no_offset()),
+            },
+        };
+        (self.fetched, self.consumed, self.committed) = (offset, offset, committed_offset);
         self.partition_time =
             committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
+        Ok(())
+    }
+
+    fn no_offset(&self) -> Error {
+        Error::Config(format!(
+            "`auto.offset.reset` is `none`, and the application has no offset for {} that is \
+             still there: set one for its group, or set `auto.offset.reset` to `earliest` or \
+             `latest`",
+            self.partition
+        ))
     }
 
     /// Offsets fetched and not yet processed; gaps count too.
@@ -147,12 +176,42 @@ mod tests {
         let mut records = RecordBuffer::new();
         records.push(0, None, Some(b"a"), &millstream_broker::Headers::new());
         let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), false);
-        queue.start(None, 0);
+        let log = PartitionOffsets { beginning: 0, end: 5, last_stable: 5 };
+        queue.start(None, log, AutoOffsetReset::Earliest).expect("it starts");
         let bytes = records.as_bytes();
         queue.push(RecordBatch::new(bytes.into(), 0, bytes.len(), 0, 1));
         queue.push(RecordBatch::empty(5));
         queue.advance(0, None);
         assert!(queue.is_empty());
         assert_eq!(queue.to_commit().map(|commit| commit.offset), Some(5));
+    }
+
+    #[test]
+    fn where_reading_begins() {
+        use AutoOffsetReset::{Earliest, Latest, None as Nowhere};
+        let log = PartitionOffsets { beginning: 10, end: 25, last_stable: 20 };
+        // Committed, policy, own topic: the first offset, and whether it is to be committed.
+        let rows = [
+            (None, Earliest, false, Some((10, false))),
+            (None, Latest, false, Some((20, true))),
+            (None, Latest, true, Some((10, false))),
+            (None, Nowhere, false, None),
+            (None, Nowhere, true, Some((10, false))),
+            (Some(12), Earliest, false, Some((12, false))),
+            (Some(12), Latest, false, Some((12, false))),
+            (Some(12), Nowhere, false, Some((12, false))),
+            // What comes next is deleted.
+            (Some(9), Earliest, false, Some((10, false))),
+            (Some(9), Latest, false, Some((20, true))),
+            (Some(9), Nowhere, false, None),
+        ];
+        for (committed, reset, is_repartition, expected) in rows {
+            let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), is_repartition);
+            let kept = committed
+                .map(|offset| OffsetAndMetadata { offset, metadata: encode_offset_metadata(7) });
+            let started = queue.start(kept, log, reset);
+            let found = started.ok().map(|()| (queue.fetched, queue.to_commit().is_some()));
+            assert_eq!(found, expected, "{committed:?} {reset:?} {is_repartition}");
+        }
     }
 }

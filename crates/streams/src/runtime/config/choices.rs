@@ -22,6 +22,15 @@ pub enum ThreadExceptionPolicy {
     ShutdownClient,
 }
 
+/// Where stores are kept (Kafka's `default.dsl.store`, KIP-591).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// On disk, in RocksDB. Needs the crate's feature `rocksdb`.
+    RocksDb,
+    /// In memory: restored from the changelogs at every start.
+    InMemory,
+}
+
 /// What may be rearranged when a topology is built (Kafka's `topology.optimization`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,4 +38,29 @@ pub enum Optimization {
     /// Nothing: the topology is built as it was written.
     #[default]
     None,
+}
+
+/// Where reading of a partition begins for which the group has committed nothing (Kafka's
+/// `auto.offset.reset`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoOffsetReset {
+    /// At its first record.
+    #[default]
+    Earliest,
+    /// Behind the last committed record that is there when the task starts.
+    Latest,
+    /// Nowhere: it is an error.
+    None,
+}
+
+/// By which protocol the instances of an application agree who does what, on a Kafka cluster
+/// (Kafka's `group.protocol`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupProtocol {
+    /// The members assign among themselves, as every Kafka can.
+    #[default]
+    Classic,
+    /// The broker assigns (KIP-848); Kafka 4.0 or later.
+    Consumer,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::secret::shown;
 use super::settings::SETTINGS;
 use super::{Config, TOPIC_PREFIX};
 
@@ -13,16 +14,10 @@ impl fmt::Debug for Config {
             .topic_configs()
             .map(|(name, value)| (format!("{TOPIC_PREFIX}{name}"), value.to_owned()));
         f.debug_map()
-            .entries(own.chain(of_topics).map(|(key, value)| {
-                let value = if is_secret(&key) { "(secret)".to_owned() } else { value };
+            .entries(own.chain(of_topics).chain(self.clients.entries()).map(|(key, value)| {
+                let value = shown(&key, &value).to_owned();
                 (key, value)
             }))
             .finish()
     }
-}
-
-/// Whether the value of `key` must not be shown.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    ["password", "secret", "sasl.jaas"].iter().any(|word| key.contains(word))
 }

@@ -1,16 +1,28 @@
 //! Settings of an application, under the names they have in Kafka's `StreamsConfig`.
 
+mod check;
 mod choices;
+mod client_names;
+mod clients;
 mod debug;
+mod elsewhere;
+mod environment;
 mod error;
+mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod refused;
 mod rules;
+mod secret;
 mod setting;
 mod settings;
 
 #[cfg(test)]
 mod tests;
 
-pub use choices::{Guarantee, Optimization, ThreadExceptionPolicy};
+pub use choices::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 pub use error::ConfigError;
 pub use settings::Config;
 
@@ -27,9 +39,9 @@ impl Config {
         Self::unnamed().with_application_id(application_id)
     }
 
-    /// The settings of a properties file or an environment; `application.id` has to be among
-    /// them. Unknown keys, bad values and what [`validate`](Self::validate) refuses are errors; of
-    /// two values for a key the later one counts.
+    /// The settings of keys and values as text; `application.id` has to be among them. Unknown
+    /// keys, bad values and what [`validate`](Self::validate) refuses are errors; of two values for
+    /// a key the later one counts.
     ///
     /// ```
     /// use millstream::runtime::config::Config;
@@ -48,8 +60,19 @@ impl Config {
         Ok(config)
     }
 
-    /// Sets `key` to `value`, both as text. An unknown key or a bad value is an error that says
-    /// what would be right.
+    /// Sets `key` to `value`, both as text. An unknown key, a bad value, and what would break the
+    /// engine's promises is an error that says what would be right.
+    ///
+    /// ```
+    /// use millstream::runtime::config::Config;
+    ///
+    /// let config = Config::new("app")
+    ///     .set("bootstrap.servers", "localhost:9092")?
+    ///     .set("producer.linger.ms", "20")?;
+    /// let refused = config.set("producer.acks", "1").unwrap_err().to_string();
+    /// assert!(refused.starts_with("`producer.acks` is refused: "));
+    /// # Ok::<(), millstream::runtime::config::ConfigError>(())
+    /// ```
     pub fn set(
         mut self,
         key: impl AsRef<str>,
@@ -59,11 +82,10 @@ impl Config {
         if let Some(name) = key.strip_prefix(TOPIC_PREFIX).filter(|name| !name.is_empty()) {
             return Ok(self.with_topic_config(name, value));
         }
-        let setting = SETTINGS
-            .iter()
-            .find(|setting| setting.key == key)
-            .ok_or_else(|| ConfigError::unknown(key, SETTINGS.iter().map(|known| known.key)))?;
-        setting.apply(&mut self, value)?;
+        match SETTINGS.iter().find(|setting| setting.key == key) {
+            Some(setting) => setting.apply(&mut self, value)?,
+            None => self.clients.set(key, value)?,
+        }
         Ok(self)
     }
 
@@ -77,38 +99,5 @@ impl Config {
     /// What internal topics are created with, sorted by name.
     pub fn topic_configs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.topic_configs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// Whether every value is one that its key allows, and all of them make sense together. The
-    /// application asks this before it starts.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        SETTINGS.iter().try_for_each(|setting| setting.check(self))?;
-        let commit = self.commit_interval();
-        if commit.is_zero() {
-            return Err(ConfigError::contradiction(
-                "`commit.interval.ms` is 0, and a commit after every step leaves no time for \
-                 records: the shortest interval is 1",
-            ));
-        }
-        let transaction = self.transaction_timeout();
-        if self.processing_guarantee() == Guarantee::ExactlyOnce && transaction < commit {
-            return Err(ConfigError::contradiction(format!(
-                "`transaction.timeout.ms` ({}) is below `commit.interval.ms` ({}), so the broker \
-                 would abort every transaction before it is committed: raise the timeout or \
-                 commit more often",
-                transaction.as_millis(),
-                commit.as_millis()
-            )));
-        }
-        let (poll, between) = (self.poll_timeout(), self.max_poll_interval());
-        if poll >= between {
-            return Err(ConfigError::contradiction(format!(
-                "`poll.ms` ({}) is not below `max.poll.interval.ms` ({}), so a stream thread \
-                 without records would be taken for dead",
-                poll.as_millis(),
-                between.as_millis()
-            )));
-        }
-        Ok(())
     }
 }

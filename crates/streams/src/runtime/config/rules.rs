@@ -1,9 +1,12 @@
 //! How the text of a setting becomes a value, and what is said when it does not.
 
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Guarantee, Optimization, ThreadExceptionPolicy};
+use super::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 use crate::error::ErrorPolicy;
 
 /// The texts that a setting of type `T` allows.
@@ -45,6 +48,31 @@ pub(super) const PATH: Rule<Option<PathBuf>> = Rule {
     read: |text| Some(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
     write: |path| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
 };
+
+pub(super) const SERVERS: Rule<Option<String>> = Rule {
+    expected: "`host:port`, several with commas between, or nothing",
+    later: &[],
+    read: |text| {
+        if text.is_empty() {
+            return Some(None);
+        }
+        let servers: Vec<&str> = text.split(',').map(str::trim).collect();
+        servers.iter().all(|server| is_server(server)).then(|| Some(servers.join(",")))
+    },
+    write: |servers| servers.clone().unwrap_or_default(),
+};
+
+/// Whether `text` is `host:port`, or `[host]:port` when the host has colons.
+fn is_server(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let named = |host: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !host.is_empty() && host.bytes().all(allowed)
+    };
+    let host_fits = bare.map_or_else(|| named(host), |host| host.parse::<Ipv6Addr>().is_ok());
+    host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
 
 pub(super) const COUNT: Rule<usize> = Rule {
     expected: "a whole number from 1 on",
@@ -125,6 +153,32 @@ pub(super) const THREAD_EXCEPTION: Rule<ThreadExceptionPolicy> = Rule {
         ThreadExceptionPolicy:
             "replace_thread" => ReplaceThread, "shutdown_client" => ShutdownClient
     )
+};
+
+pub(super) const OFFSET_RESET: Rule<AutoOffsetReset> = one_of!(
+    AutoOffsetReset: "earliest" => Earliest, "latest" => Latest, "none" => None
+);
+
+pub(super) const GROUP_PROTOCOL: Rule<GroupProtocol> = Rule {
+    // The broker hands out tasks by itself, KIP-1071.
+    later: &["streams"],
+    ..one_of!(GroupProtocol: "classic" => Classic, "consumer" => Consumer)
+};
+
+pub(super) const STORE: Rule<Option<StoreKind>> = Rule {
+    expected: "`rocksDB` or `in_memory`, or nothing",
+    later: &[],
+    read: |text| match text {
+        "" => Some(None),
+        "rocksDB" => Some(Some(StoreKind::RocksDb)),
+        "in_memory" => Some(Some(StoreKind::InMemory)),
+        _ => None,
+    },
+    write: |kind| match kind {
+        None => String::new(),
+        Some(StoreKind::RocksDb) => "rocksDB".to_owned(),
+        Some(StoreKind::InMemory) => "in_memory".to_owned(),
+    },
 };
 
 pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {

@@ -41,8 +41,7 @@ macro_rules! settings {
         get $getter:ident($self:ident) -> $got:ty $get:block
         set $setter:ident($value:ident: $given:ty) $set:block
     )+) => {
-        /// The settings of an application, typed and by their Kafka names. Of the broker it holds
-        /// nothing.
+        /// The settings of an application, typed and by their Kafka names.
         ///
         /// ```
         /// use std::time::Duration;
@@ -65,11 +64,45 @@ macro_rules! settings {
         /// |---|---|---|---|
         $(#[doc = concat!("| `", $key, "` | ", $default, " | `", $example, "` |" $(, $doc)+, " |")])+
         /// | `topic.<name>` | | `topic.retention.ms` | Setting of every internal topic. |
+        /// | `consumer.<name>` `producer.<name>` `admin.<name>` | | `producer.linger.ms` | Setting of that kind of client on a Kafka cluster, by librdkafka's name. What exactly-once rests on is refused. |
+        /// | `security.protocol` `sasl.<name>` `ssl.<name>` | | `ssl.ca.location` | How every client reaches the Kafka cluster, by librdkafka's name. |
+        ///
+        /// # From files and the environment
+        ///
+        /// Of two values for a key the one that is applied later counts. [`load`](Self::load) makes
+        /// that **defaults < file < environment < code**:
+        ///
+        /// ```no_run
+        /// # use millstream::runtime::config::Config;
+        /// let config = Config::load("app.toml")?.with_num_stream_threads(4);
+        /// # Ok::<(), millstream::runtime::config::ConfigError>(())
+        /// ```
+        ///
+        /// A file is TOML (`.toml`), with keys in quotes or as tables, or Java properties
+        /// (`.properties`):
+        ///
+        /// ```toml
+        /// "application.id" = "word-count"
+        /// bootstrap.servers = ["kafka-1:9092", "kafka-2:9092"]
+        /// num.stream.threads = 4
+        ///
+        /// [consumer]
+        /// fetch.min.bytes = 1024
+        /// ```
+        ///
+        /// In the environment a key has `MILLSTREAM_` in front, is in capitals, and has `_` for
+        /// `.`, `__` for `-` and `___` for `_` (as in Confluent's images):
+        /// `MILLSTREAM_CONSUMER_FETCH_MIN_BYTES` is `consumer.fetch.min.bytes`.
+        ///
+        /// Whatever is misspelt, unknown, or not possible is an error that names file and line, or
+        /// the variable, and what would be right. Secrets are shown neither by errors nor by
+        /// `Debug`.
         #[derive(Clone, PartialEq, Eq)]
         #[doc(alias = "StreamsConfig")]
         pub struct Config {
             $($field: $type,)+
             pub(super) topic_configs: BTreeMap<String, String>,
+            pub(super) clients: ClientSettings,
         }
 
         impl Config {
@@ -78,6 +111,7 @@ macro_rules! settings {
                 Self {
                     $($field: ($rule.read)($default).unwrap_or_default(),)+
                     topic_configs: BTreeMap::new(),
+                    clients: ClientSettings::default(),
                 }
             }
 

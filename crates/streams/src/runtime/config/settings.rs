@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::clients::ClientSettings;
 use super::rules::{
-    BYTES, COUNT, ERROR_POLICY, GUARANTEE, MILLIS, MILLIS_OR_NOTHING, MILLIS_OR_OFF, NAME,
-    OPTIMIZATION, PATH, REPLICAS, TEXT, THREAD_EXCEPTION,
+    BYTES, COUNT, ERROR_POLICY, GROUP_PROTOCOL, GUARANTEE, MILLIS, MILLIS_OR_NOTHING,
+    MILLIS_OR_OFF, NAME, OFFSET_RESET, OPTIMIZATION, PATH, REPLICAS, SERVERS, STORE, TEXT,
+    THREAD_EXCEPTION,
 };
 use super::setting::{Setting, settings};
-use super::{Guarantee, Optimization, ThreadExceptionPolicy};
+use super::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 use crate::error::ErrorPolicy;
 
 settings! {
@@ -20,6 +24,13 @@ settings! {
     application_id: String;
     get application_id(self) -> &str { &self.application_id }
     set with_application_id(name: impl Into<String>) { name.into() }
+
+    /// The Kafka cluster to run on: brokers to begin with, `host:port` with commas between; if
+    /// nothing is set, a broker inside the process. Needs the feature `kafka`.
+    "bootstrap.servers": SERVERS, default "", example "localhost:9092";
+    bootstrap_servers: Option<String>;
+    get bootstrap_servers(self) -> Option<&str> { self.bootstrap_servers.as_deref() }
+    set with_bootstrap_servers(servers: impl Into<String>) { Some(servers.into()) }
 
     /// The name of this instance in the broker's logs; made up if there is none.
     "client.id": TEXT, default "", example "word-count-1";
@@ -32,6 +43,27 @@ settings! {
     group_instance_id: Option<String>;
     get group_instance_id(self) -> Option<&str> { self.group_instance_id.as_deref() }
     set with_group_instance_id(name: impl Into<String>) { Some(name.into()) }
+
+    /// By which protocol instances agree who does what, on a Kafka cluster.
+    "group.protocol": GROUP_PROTOCOL, default "classic", example "consumer";
+    group_protocol: GroupProtocol;
+    get group_protocol(self) -> GroupProtocol { self.group_protocol }
+    set with_group_protocol(protocol: GroupProtocol) { protocol }
+
+    /// How long an instance on a Kafka cluster may be silent before its tasks go to others. No
+    /// garbage collector holds one up, so it is shorter than Kafka's own 45000. With
+    /// `group.protocol=consumer` the broker's setting counts.
+    "session.timeout.ms": MILLIS, default "10000", example "10000";
+    session_timeout: Duration;
+    get session_timeout(self) -> Duration { self.session_timeout }
+    set with_session_timeout(time: Duration) { time }
+
+    /// How often an instance on a Kafka cluster shows that it lives, and hears of changes. With
+    /// `group.protocol=consumer` the broker's setting counts.
+    "heartbeat.interval.ms": MILLIS, default "300", example "300";
+    heartbeat_interval: Duration;
+    get heartbeat_interval(self) -> Duration { self.heartbeat_interval }
+    set with_heartbeat_interval(interval: Duration) { interval }
 
     /// How many stream threads this instance runs.
     "num.stream.threads": COUNT, default "1", example "4";
@@ -73,6 +105,13 @@ settings! {
     get max_task_idle(self) -> Option<Duration> { self.max_task_idle }
     set with_max_task_idle(time: impl Into<Option<Duration>>) { time.into() }
 
+    /// Where reading begins in a partition for which nothing is committed, or whose next record is
+    /// deleted; the application's own topics are always read from the beginning.
+    "auto.offset.reset": OFFSET_RESET, default "earliest", example "latest";
+    auto_offset_reset: AutoOffsetReset;
+    get auto_offset_reset(self) -> AutoOffsetReset { self.auto_offset_reset }
+    set with_auto_offset_reset(reset: AutoOffsetReset) { reset }
+
     /// How many records of a partition wait in memory before no more are fetched.
     "buffered.records.per.partition": COUNT, default "1000", example "1000";
     buffered_records_per_partition: usize;
@@ -110,14 +149,40 @@ settings! {
     set with_replication_factor(replicas: u16) { Some(replicas) }
 
     /// The directory in which applications keep their state, each in one of its own; if nothing is
-    /// set, `millstream` in the system's directory for temporary files. Stores in memory, the only
-    /// ones so far, do not use it.
+    /// set, `millstream` in the system's directory for temporary files. Setting it keeps stores on
+    /// disk, where the crate was built for that (`default.dsl.store`). No two instances may share
+    /// it.
     "state.dir": PATH, default "", example "/var/lib/millstream";
     state_dir: Option<PathBuf>;
     get state_dir(self) -> PathBuf {
         self.state_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("millstream"))
     }
     set with_state_dir(directory: impl Into<PathBuf>) { Some(directory.into()) }
+
+    /// Where stores are kept; if nothing is set, on disk when the crate has the feature `rocksdb` and
+    /// `state.dir` is set, else in memory (KIP-591).
+    "default.dsl.store": STORE, default "", example "rocksDB";
+    default_dsl_store: Option<StoreKind>;
+    get default_dsl_store(self) -> StoreKind {
+        let on_disk = cfg!(feature = "rocksdb") && self.state_dir.is_some();
+        let kind = if on_disk { StoreKind::RocksDb } else { StoreKind::InMemory };
+        self.default_dsl_store.unwrap_or(kind)
+    }
+    set with_default_dsl_store(kind: StoreKind) { Some(kind) }
+
+    /// How long the databases of tasks that have gone to other instances are kept on disk, to
+    /// restore little if they come back.
+    "state.cleanup.delay.ms": MILLIS, default "600000", example "600000";
+    state_cleanup_delay: Duration;
+    get state_cleanup_delay(self) -> Duration { self.state_cleanup_delay }
+    set with_state_cleanup_delay(delay: Duration) { delay }
+
+    /// Memory that all databases on disk take together for blocks they have read and for writes
+    /// that are not on disk yet.
+    "rocksdb.memory.budget.bytes": BYTES, default "134217728", example "268435456";
+    rocksdb_memory_budget_bytes: usize;
+    get rocksdb_memory_budget_bytes(self) -> usize { self.rocksdb_memory_budget_bytes }
+    set with_rocksdb_memory_budget_bytes(bytes: usize) { bytes }
 
     /// What happens to a record whose bytes cannot be read. Kafka's handlers are understood by
     /// their class names.
