@@ -53,7 +53,7 @@ impl Killer<'_> {
     fn kill_one(&mut self, victim: usize) {
         self.instances[victim].kill();
         self.report.kills += 1;
-        self.report.take_restores(&self.instances[victim]);
+        self.report.take_restores(&mut self.instances[victim]);
     }
 
     fn wait_for_aimed(&mut self, victim: usize, aim: Aim) -> Result<(), String> {
