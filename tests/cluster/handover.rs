@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millstream::broker::{Broker, NewTopic, ProducerOptions};
+use millstream::broker::{NewTopic, ProducerOptions};
 use millstream::{
     Config, Guarantee, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer,
 };
