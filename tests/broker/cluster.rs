@@ -1,32 +1,116 @@
 //! A broker under test, and short words for what the tests do with it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use millstream_broker::embedded::{EmbeddedBroker, SimulatedDisk};
 use millstream_broker::{
     Broker, BrokerError, CommitOutcome, Consumer, ConsumerOptions, GroupIdentity, GroupJoin,
     Headers, IsolationLevel, ManualClock, Membership, MembershipChange, MembershipEvent, NewTopic,
-    OffsetAndMetadata, Producer, ProducerOptions, RecordBuffer, TaskId, TopicPartition,
+    OffsetAndMetadata, PartitionOffsets, Producer, ProducerOptions, RecordBatch, RecordBuffer,
+    TaskId, TopicPartition,
 };
 
-/// How long a member may go without polling.
-pub const POLL_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long a transaction may be open.
-pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a broker that works behind our back may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a committed transaction may stay invisible.
+const MARKERS: Duration = Duration::from_millis(300);
+const TICK: Duration = Duration::from_millis(5);
 /// Where the clock starts.
 pub const START_MS: i64 = 1_000_000_000;
 
-/// A broker, and a clock that it goes by.
+/// A broker, and the time that it goes by.
 pub struct Cluster {
     pub broker: Box<dyn Broker>,
+    another: Arc<dyn Fn() -> Box<dyn Broker> + Send + Sync>,
     pub clock: ManualClock,
+    /// A broker with a life of its own: it goes by the system's clock, and is not alone with a test.
+    is_real: bool,
+    /// How long a member may go without polling.
+    pub poll_timeout: Duration,
+    /// How long a transaction may be open.
+    pub transaction_timeout: Duration,
     topics: AtomicU32,
+    suffix: String,
 }
 
 impl Cluster {
-    pub fn new(broker: impl Broker + 'static, clock: ManualClock) -> Self {
-        Self { broker: Box::new(broker), clock, topics: AtomicU32::new(0) }
+    pub fn new(broker: EmbeddedBroker, clock: ManualClock) -> Self {
+        Self::of(clock, move || Box::new(broker.clone()))
+    }
+
+    fn of(clock: ManualClock, open: impl Fn() -> Box<dyn Broker> + Send + Sync + 'static) -> Self {
+        Self {
+            broker: open(),
+            another: Arc::new(open),
+            clock,
+            is_real: false,
+            poll_timeout: Duration::from_secs(300),
+            transaction_timeout: Duration::from_secs(10),
+            topics: AtomicU32::new(0),
+            suffix: String::new(),
+        }
+    }
+
+    /// On a Kafka broker that tests share.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(protocol: millstream_broker::kafka::GroupProtocol) -> Self {
+        use millstream_broker::kafka::{KafkaBroker, KafkaConfig};
+        let mut config = KafkaConfig::new(crate::kafka::bootstrap_servers());
+        config.group_protocol = protocol;
+        config.session_timeout = Duration::from_secs(2);
+        config.heartbeat_interval = Duration::from_millis(200);
+        Self {
+            is_real: true,
+            poll_timeout: Duration::from_secs(2),
+            transaction_timeout: Duration::from_secs(1),
+            suffix: format!("-{}", uuid::Uuid::new_v4().simple()),
+            ..Self::of(ManualClock::at(0), move || {
+                Box::new(KafkaBroker::connect(config.clone()).unwrap())
+            })
+        }
+    }
+
+    /// The same broker, seen from another process.
+    pub fn elsewhere(&self) -> Self {
+        let broker = (self.another)();
+        let Self { clock, is_real, poll_timeout, transaction_timeout, suffix, .. } = self;
+        Self {
+            broker,
+            another: self.another.clone(),
+            clock: clock.clone(),
+            is_real: *is_real,
+            poll_timeout: *poll_timeout,
+            transaction_timeout: *transaction_timeout,
+            topics: AtomicU32::new(1000),
+            suffix: suffix.clone(),
+        }
+    }
+
+    /// A name for this test alone.
+    pub fn name(&self, name: &str) -> String {
+        format!("{name}{}", self.suffix)
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        if self.is_real { thread::sleep(time) } else { self.clock.advance(time) }
+    }
+
+    /// Waits until `found` gives something; a broker of ours does so at once, or never.
+    #[track_caller]
+    pub fn eventually<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            match found() {
+                Some(found) => return found,
+                None if self.is_real && start.elapsed() < PATIENCE => thread::sleep(TICK),
+                None => panic!("it does not come about that {what}"),
+            }
+        }
     }
 
     pub fn in_memory() -> Self {
@@ -54,7 +138,7 @@ impl Cluster {
     /// A new topic; its partition 0.
     pub fn create(&self, topic: impl FnOnce(&str) -> NewTopic) -> TopicPartition {
         let number = self.topics.fetch_add(1, Ordering::SeqCst);
-        let name = format!("topic-{number}");
+        let name = self.name(&format!("topic-{number}"));
         let mut admin = self.broker.admin().unwrap();
         admin.create_topics(&[topic(&name)]).unwrap();
         TopicPartition::new(name, 0)
@@ -74,21 +158,30 @@ impl Cluster {
     }
 
     pub fn transactional(&self, id: &str) -> Box<dyn Producer> {
-        let mut options = ProducerOptions::transactional("producer", id);
-        options.transaction_timeout = TRANSACTION_TIMEOUT;
+        let mut options = ProducerOptions::transactional("producer", self.name(id));
+        options.transaction_timeout = self.transaction_timeout;
         self.broker.producer(options).unwrap()
     }
 
     pub fn consumer(&self) -> Box<dyn Consumer> {
-        self.broker.consumer(ConsumerOptions::default()).unwrap()
+        self.consumer_with(ConsumerOptions::default())
     }
 
     pub fn uncommitted_consumer(&self) -> Box<dyn Consumer> {
-        let options = ConsumerOptions {
+        self.consumer_with(ConsumerOptions {
             isolation: IsolationLevel::ReadUncommitted,
             ..ConsumerOptions::default()
-        };
-        self.broker.consumer(options).unwrap()
+        })
+    }
+
+    pub fn consumer_with(&self, options: ConsumerOptions) -> Box<dyn Consumer> {
+        let isolation = options.isolation;
+        let inner = self.broker.consumer(options).unwrap();
+        if self.is_real {
+            Box::new(Patient { inner, isolation, positions: HashMap::new() })
+        } else {
+            inner
+        }
     }
 
     pub fn join(&self, group: &str, client: &str, tasks: u32) -> Box<dyn Membership> {
@@ -103,11 +196,11 @@ impl Cluster {
         tasks: u32,
     ) -> Box<dyn Membership> {
         let join = GroupJoin {
-            group: group.to_owned(),
+            group: self.name(group),
             client_id: client.to_owned(),
             instance: instance.map(str::to_owned),
             tasks: (0..tasks).map(task).collect(),
-            poll_timeout: POLL_TIMEOUT,
+            poll_timeout: self.poll_timeout,
             waker: None,
         };
         self.broker.membership(join).unwrap()
@@ -116,7 +209,7 @@ impl Cluster {
     /// What is committed for one partition.
     pub fn committed(&self, group: &str, partition: &TopicPartition) -> Option<i64> {
         let mut consumer = self.consumer();
-        let committed = consumer.committed(group, std::slice::from_ref(partition));
+        let committed = consumer.committed(&self.name(group), std::slice::from_ref(partition));
         committed.unwrap()[0].as_ref().map(|at| at.offset)
     }
 
@@ -126,6 +219,43 @@ impl Cluster {
         let beginning = consumer.offsets(partition).unwrap().beginning;
         consumer.assign(partition, beginning).unwrap();
         drain(&mut *consumer, partition)
+    }
+
+    /// Polls members in turn, releasing what is asked back, until `done` with the events of each.
+    /// Nobody ever has a task that another has not released.
+    #[track_caller]
+    pub fn settle(
+        &self,
+        members: &mut [&mut Box<dyn Membership>],
+        done: impl Fn(&[Vec<MembershipEvent>]) -> bool,
+    ) -> Vec<Vec<MembershipEvent>> {
+        let mut all = vec![Vec::new(); members.len()];
+        self.eventually("the members settle", || {
+            for (member, events) in members.iter_mut().zip(&mut all) {
+                events.extend(take_part(&mut ***member));
+            }
+            // Once more: what one releases another may have.
+            for (member, events) in members.iter_mut().zip(&mut all) {
+                events.extend(take_part(&mut ***member));
+            }
+            let mut owned: Vec<_> = all.iter().flat_map(|events| owned(events)).collect();
+            owned.sort_unstable();
+            assert!(owned.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");
+            done(&all).then_some(())
+        });
+        all
+    }
+
+    /// A member alone in its group, with everything.
+    pub fn sole_member(&self, group: &str, tasks: u32) -> (Box<dyn Membership>, GroupIdentity) {
+        let mut member = self.join(group, "m", tasks);
+        let events = self.settle(&mut [&mut member], shares(&[tasks as usize]));
+        (member, identity(&events[0]))
+    }
+
+    /// The identity of somebody who is no member.
+    pub fn nobody(&self, group: &str) -> GroupIdentity {
+        nobody(self.name(group))
     }
 
     /// The values alone.
@@ -154,6 +284,7 @@ pub fn buffer(values: &[&str]) -> RecordBuffer {
 
 pub fn send(producer: &mut dyn Producer, partition: &TopicPartition, values: &[&str]) {
     producer.send(partition, &mut buffer(values)).unwrap();
+    producer.flush().unwrap();
 }
 
 pub fn commit(producer: &mut dyn Producer) {
@@ -189,27 +320,20 @@ pub fn drain(consumer: &mut dyn Consumer, partition: &TopicPartition) -> Vec<(i6
     read
 }
 
-/// Polls members in turn until nothing happens any longer, and releases what is asked back at once.
-/// Returns each one's events.
-pub fn settle(members: &mut [&mut Box<dyn Membership>]) -> Vec<Vec<MembershipEvent>> {
-    let mut all = vec![Vec::new(); members.len()];
-    loop {
-        let mut quiet = true;
-        for (member, events) in members.iter_mut().zip(&mut all) {
-            let new = member.poll().unwrap();
-            quiet &= new.is_empty();
-            for event in &new {
-                if let MembershipChange::Revoked(tasks) = &event.change {
-                    member.release(tasks).unwrap();
-                    quiet = false;
-                }
-            }
-            events.extend(new);
-        }
-        if quiet {
-            return all;
+/// Polls once, and releases what is asked back at once.
+pub fn take_part(member: &mut dyn Membership) -> Vec<MembershipEvent> {
+    let events = member.poll().unwrap();
+    for event in &events {
+        if let MembershipChange::Revoked(tasks) = &event.change {
+            member.release(tasks).unwrap();
         }
     }
+    events
+}
+
+/// Whether each member has so many tasks.
+pub fn shares(counts: &[usize]) -> impl Fn(&[Vec<MembershipEvent>]) -> bool {
+    move |all| all.iter().map(|events| owned(events).len()).eq(counts.iter().copied())
 }
 
 /// The tasks left after these events.
@@ -231,11 +355,80 @@ pub fn identity(events: &[MembershipEvent]) -> GroupIdentity {
     events.last().unwrap().identity.clone()
 }
 
-/// The identity of somebody who is no member.
-pub fn nobody(group: &str) -> GroupIdentity {
-    GroupIdentity { group: group.to_owned(), member: String::new(), generation: -1, instance: None }
+pub fn nobody(group: impl Into<String>) -> GroupIdentity {
+    GroupIdentity { group: group.into(), member: String::new(), generation: -1, instance: None }
 }
 
 pub fn at(partition: &TopicPartition, offset: i64) -> Vec<(TopicPartition, OffsetAndMetadata)> {
     vec![(partition.clone(), OffsetAndMetadata::new(offset))]
+}
+
+/// A consumer of a broker that answers in its own time: what can be seen is there at the next fetch.
+struct Patient {
+    inner: Box<dyn Consumer>,
+    isolation: IsolationLevel,
+    positions: HashMap<TopicPartition, i64>,
+}
+
+impl Consumer for Patient {
+    fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), BrokerError> {
+        self.positions.insert(partition.clone(), offset);
+        self.inner.assign(partition, offset)
+    }
+
+    fn unassign(&mut self, partition: &TopicPartition) {
+        self.inner.unassign(partition);
+    }
+
+    fn fetch(
+        &mut self,
+        partition: &TopicPartition,
+        max_bytes: usize,
+    ) -> Result<Option<RecordBatch>, BrokerError> {
+        let start = Instant::now();
+        loop {
+            if let Some(batch) = self.inner.fetch(partition, max_bytes)? {
+                self.positions.insert(partition.clone(), batch.next_offset());
+                return Ok(Some(batch));
+            }
+            let log = self.inner.offsets(partition)?;
+            let visible = match self.isolation {
+                IsolationLevel::ReadCommitted => log.last_stable,
+                IsolationLevel::ReadUncommitted => log.end,
+            };
+            let position = self.positions[partition];
+            if (visible..=log.end).contains(&position) && position >= log.beginning {
+                // The markers of a commit come a little after its answer.
+                if position == log.end || start.elapsed() > MARKERS {
+                    return Ok(None);
+                }
+            }
+            assert!(start.elapsed() < PATIENCE, "{partition} is not read from {position} on");
+            thread::sleep(TICK);
+        }
+    }
+
+    fn lag(&mut self, partition: &TopicPartition) -> Option<u64> {
+        self.inner.lag(partition)
+    }
+
+    fn offsets(&mut self, partition: &TopicPartition) -> Result<PartitionOffsets, BrokerError> {
+        self.inner.offsets(partition)
+    }
+
+    fn committed(
+        &mut self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<OffsetAndMetadata>>, BrokerError> {
+        self.inner.committed(group, partitions)
+    }
+
+    fn commit(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        identity: &GroupIdentity,
+    ) -> Result<(), BrokerError> {
+        self.inner.commit(offsets, identity)
+    }
 }

@@ -50,7 +50,7 @@ fn everything_is_there_after_a_restart() {
         producer.abort().unwrap();
         let offset = OffsetAndMetadata { offset: 2, metadata: "note".to_owned() };
         producer.begin().unwrap();
-        producer.send_offsets(&[(partition.clone(), offset)], &nobody("g")).unwrap();
+        producer.send_offsets(&[(partition.clone(), offset)], &cluster.nobody("g")).unwrap();
         commit(&mut *producer);
         admin.delete_records(&[(partition.clone(), 1)]).unwrap();
         producer.begin().unwrap();
@@ -135,7 +135,7 @@ fn one_sync_for_each_commit() {
     for _ in 0..10 {
         producer.begin().unwrap();
         send(&mut *producer, &partition, &["a"]);
-        producer.send_offsets(&at(&partition, 1), &nobody("g")).unwrap();
+        producer.send_offsets(&at(&partition, 1), &cluster.nobody("g")).unwrap();
         commit(&mut *producer);
     }
     assert_eq!(disk.syncs() - before.0, 10);
@@ -215,7 +215,7 @@ fn space_is_given_back() {
         for _ in 0..20 {
             producer.begin().unwrap();
             send(&mut *producer, &purged, &[&value]);
-            producer.send_offsets(&at(&purged, round), &nobody("g")).unwrap();
+            producer.send_offsets(&at(&purged, round), &cluster.nobody("g")).unwrap();
             commit(&mut *producer);
         }
         let end = cluster.consumer().offsets(&purged).unwrap().end;

@@ -200,7 +200,7 @@ fn waiting_for_room() {
     assert!(!broker.wait_for_room("bounded", Duration::ZERO));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| broker.wait_for_room("bounded", Duration::from_secs(60)));
-        cluster.consumer().commit(&at(&partition, 10), &nobody("g")).unwrap();
+        cluster.consumer().commit(&at(&partition, 10), &crate::cluster::nobody("g")).unwrap();
         assert!(waiting.join().unwrap());
     });
 }
@@ -224,7 +224,9 @@ fn many_threads_on_one_directory() {
                     for partition in 0..2 {
                         let partition = TopicPartition::new("t", partition);
                         send(&mut *producer, &partition, &[&format!("{thread}-{round}")]);
-                        producer.send_offsets(&at(&partition, 1), &nobody("g")).unwrap();
+                        producer
+                            .send_offsets(&at(&partition, 1), &crate::cluster::nobody("g"))
+                            .unwrap();
                     }
                     commit(&mut *producer);
                     broker.maintain().unwrap();
@@ -255,4 +257,32 @@ fn admins_stop_at_the_first_failure() {
     let topics = [NewTopic::new("a", 1), NewTopic::new("a", 1), NewTopic::new("b", 1)];
     assert!(matches!(admin.create_topics(&topics), Err(BrokerError::TopicExists(_))));
     assert_eq!(admin.list_topics().unwrap(), ["a"]);
+}
+
+/// A waker is called once for what can be seen, and not for what cannot.
+#[test]
+fn wakers_are_called_when_something_can_be_seen() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    each(|cluster| {
+        let partition = cluster.topic(1);
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let waker = millstream_broker::Waker::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        let mut consumer = cluster.consumer_with(millstream_broker::ConsumerOptions {
+            waker: Some(waker),
+            ..Default::default()
+        });
+        consumer.assign(&partition, 0).unwrap();
+        send(&mut *cluster.producer(), &partition, &["a"]);
+        assert_eq!(calls.swap(0, Ordering::SeqCst), 1);
+        let mut transactional = cluster.transactional("wakers");
+        transactional.begin().unwrap();
+        send(&mut *transactional, &partition, &["b"]);
+        assert_eq!(calls.load(Ordering::SeqCst), 0);
+        commit(&mut *transactional);
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    });
 }

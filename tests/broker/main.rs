@@ -5,6 +5,8 @@ mod cluster;
 mod durable;
 mod embedded;
 mod group_simulation;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod power_failure;
 mod power_failure_compaction;
 mod recovery;

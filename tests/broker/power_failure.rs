@@ -82,7 +82,7 @@ impl Model {
             sent.insert(place, value);
         }
         let offset = self.next_value as i64;
-        producer.send_offsets(&at(&partition(0), offset), &nobody("g"))?;
+        producer.send_offsets(&at(&partition(0), offset), &crate::cluster::nobody("g"))?;
         match random.below(4) {
             0 => producer.abort(),
             1 => Ok(()), // left to its successor

@@ -37,7 +37,7 @@ static FILES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
         producer.begin().unwrap();
         send(&mut *producer, &partition(0), &[&i.to_string()]);
         send(&mut *producer, &partition(1), &[&i.to_string(), "x"]);
-        producer.send_offsets(&at(&partition(0), i as i64), &nobody("g")).unwrap();
+        producer.send_offsets(&at(&partition(0), i as i64), &cluster.nobody("g")).unwrap();
         commit(&mut *producer);
     }
     disk.kill();

@@ -1,4 +1,5 @@
-//! Databases that outlive the crash of their instance: what was committed, and nothing else.
+//! Databases that outlive the crash of their instance: of each store what was on the disk. That is
+//! some commit of the past, not before the last one that the engine waited for.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use millstream::state::{
-    CommitBatch, Database, KeyRange, Scan, ScanOrder, StateBackend, StateError,
+    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
 };
 
 use crate::bug::Bug;
@@ -19,8 +20,17 @@ pub struct StoreData {
     pub offset: Option<i64>,
 }
 
-/// One task's stores by name; `None` while the task has them open.
-type TaskData = Option<BTreeMap<String, StoreData>>;
+/// One task's stores by name.
+type Stores = BTreeMap<String, StoreData>;
+
+#[derive(Clone, Debug, Default)]
+struct TaskData {
+    is_open: bool,
+    /// What the next to open it finds.
+    on_disk: Stores,
+    /// What it held when it was closed, or its instance crashed.
+    last: Stores,
+}
 
 /// The disk of one instance.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +48,10 @@ impl KeptState {
         self.with(BTreeMap::clear);
     }
 
-    /// The store of a task, if the task is closed.
+    /// What the store of a task held when it was closed.
     pub fn store(&self, task: &str, store: &str) -> Option<StoreData> {
-        self.with(|tasks| tasks.get(task)?.as_ref()?.get(store).cloned())
+        let closed = |task: &&TaskData| !task.is_open;
+        self.with(|tasks| tasks.get(task).filter(closed)?.last.get(store).cloned())
     }
 }
 
@@ -60,21 +71,20 @@ impl StateBackend for KeptBackend {
     fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError> {
         let kept = self.at.sim.scenario.kept_state;
         let found = self.state.with(|tasks| {
-            let data = tasks.insert(task.to_owned(), None);
-            data.map_or(Some(BTreeMap::new()), |data| data)
+            let data = tasks.entry(task.to_owned()).or_default();
+            let was_open = std::mem::replace(&mut data.is_open, true);
+            (!was_open).then(|| std::mem::take(&mut data.on_disk))
         });
         // A database on a real disk is locked while it is open.
-        let mut data = found.ok_or_else(|| StateError {
-            task: task.to_owned(),
-            reason: "its database is open already".to_owned(),
-        })?;
+        let mut data =
+            found.ok_or_else(|| StateError::failed(task, "its database is open already"))?;
         if !kept {
             data.clear();
         }
         let stores = stores.iter().map(|name| {
             let data = data.remove(*name).unwrap_or_default();
             self.at.note(format_args!("opens {name} of {task} at {:?}", data.offset));
-            ((*name).to_owned(), data)
+            OpenStore { name: (*name).to_owned(), on_disk: data.clone(), data }
         });
         Ok(Box::new(KeptDatabase {
             at: self.at.clone(),
@@ -90,17 +100,33 @@ struct KeptDatabase {
     at: Site,
     state: KeptState,
     task: String,
-    stores: Vec<(String, StoreData)>,
+    stores: Vec<OpenStore>,
+}
+
+struct OpenStore {
+    name: String,
+    data: StoreData,
+    /// What a crash leaves of it.
+    on_disk: StoreData,
 }
 
 impl KeptDatabase {
     fn data(&self, store: usize) -> &StoreData {
-        &self.stores[store].1
+        &self.stores[store].data
+    }
+
+    /// One store or the other is written to the disk in the background.
+    fn flush_some(&mut self, chance: u64) {
+        for store in &mut self.stores {
+            if self.at.sim.with(|core| core.random.chance(chance)) {
+                store.on_disk = store.data.clone();
+            }
+        }
     }
 
     fn write(&mut self, batch: &mut CommitBatch) {
         let loses_data = self.at.strikes(Bug::LosesStoreData, 30);
-        for (number, (_, data)) in self.stores.iter_mut().enumerate() {
+        for (number, OpenStore { data, .. }) in self.stores.iter_mut().enumerate() {
             for (key, value) in batch.writes(number) {
                 match value {
                     _ if loses_data => {}
@@ -114,9 +140,10 @@ impl KeptDatabase {
             }
         }
         for (store, offset) in batch.offsets() {
-            self.stores[store].1.offset = Some(offset);
+            self.stores[store].data.offset = Some(offset);
         }
         batch.clear();
+        self.flush_some(100);
     }
 }
 
@@ -158,16 +185,46 @@ impl Database for KeptDatabase {
         Ok(())
     }
 
+    fn restore(
+        &mut self,
+        store: usize,
+        records: &mut RestoreBatch,
+        offset: i64,
+    ) -> Result<(), StateError> {
+        let data = &mut self.stores[store].data;
+        for (key, value) in records.iter() {
+            match value {
+                Some(value) => data.entries.insert(key.into(), value.into()),
+                None => data.entries.remove(key),
+            };
+        }
+        data.offset = Some(offset);
+        records.clear();
+        self.flush_some(100);
+        Ok(())
+    }
+
+    fn persist(&mut self, _now_ms: i64, wait: bool) -> Result<(), StateError> {
+        self.flush_some(if wait { 1000 } else { 500 });
+        Ok(())
+    }
+
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
-        self.stores[store].1 = StoreData::default();
+        // A family of columns is dropped for good at once.
+        let OpenStore { data, on_disk, .. } = &mut self.stores[store];
+        (*data, *on_disk) = (StoreData::default(), StoreData::default());
         Ok(())
     }
 }
 
 impl Drop for KeptDatabase {
     fn drop(&mut self) {
-        let stores = std::mem::take(&mut self.stores).into_iter().collect();
+        let mut closed = TaskData::default();
+        for OpenStore { name, data, on_disk } in std::mem::take(&mut self.stores) {
+            closed.last.insert(name.clone(), data);
+            closed.on_disk.insert(name, on_disk);
+        }
         let task = std::mem::take(&mut self.task);
-        self.state.with(|tasks| tasks.insert(task, Some(stores)));
+        self.state.with(|tasks| tasks.insert(task, closed));
     }
 }

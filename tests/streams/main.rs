@@ -21,6 +21,8 @@ mod punctuation;
 mod queries;
 mod restore;
 mod rig;
+#[cfg(feature = "rocksdb")]
+mod rocks;
 mod signals;
 mod skipped_records;
 mod tables;

@@ -28,6 +28,14 @@ fn hash(key: &[u8]) -> u64 {
     FxBuildHasher.hash_one(key)
 }
 
+/// The first bytes of a key as a number that compares as they do.
+pub(crate) fn first_bytes(key: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let len = key.len().min(8);
+    first[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(first)
+}
+
 impl Writes {
     fn key(&self, write: &PendingWrite) -> &[u8] {
         &self.bytes[write.start..write.start + write.key_len]
@@ -131,6 +139,31 @@ impl CommitBatch {
     pub fn writes(&self, store: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let writes = &self.stores[store];
         writes.writes.iter().map(|write| (writes.key(write), writes.value(write)))
+    }
+
+    /// As [`writes`](Self::writes), in unsigned byte order of the keys.
+    pub fn sorted_writes(&self, store: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let writes = &self.stores[store];
+        // Most comparisons end in the first bytes, which lie beside the number.
+        let mut order: Vec<(u64, usize)> = writes
+            .writes
+            .iter()
+            .enumerate()
+            .map(|(number, write)| (first_bytes(writes.key(write)), number))
+            .collect();
+        order.sort_unstable_by(|(a, left), (b, right)| {
+            let key = |number: &usize| writes.key(&writes.writes[*number]);
+            a.cmp(b).then_with(|| key(left).cmp(key(right)))
+        });
+        order.into_iter().map(|(_, number)| {
+            let write = &writes.writes[number];
+            (writes.key(write), writes.value(write))
+        })
+    }
+
+    /// How many writes are pending.
+    pub fn len(&self) -> usize {
+        self.stores.iter().map(|writes| writes.writes.len()).sum()
     }
 
     /// Bytes held, those that were overwritten too.

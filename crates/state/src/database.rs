@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use crate::{CommitBatch, KeyRange, ScanOrder, StateError};
+use crate::{CommitBatch, KeyRange, RestoreBatch, ScanOrder, StateError};
 
 /// A key and its value.
 pub type Entry<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -29,12 +30,52 @@ pub trait Database: Send {
     /// database must not be used any longer.
     fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError>;
 
+    /// Takes records of a store's changelog up to `offset` (exclusive), and empties the batch. The
+    /// database may hold them back: [`changelog_offset`](Self::changelog_offset) counts them at
+    /// once, reads see them after the next [`persist`](Self::persist). After an error the database
+    /// must not be used any longer.
+    fn restore(
+        &mut self,
+        store: usize,
+        records: &mut RestoreBatch,
+        offset: i64,
+    ) -> Result<(), StateError>;
+
+    /// Sees to it that what was committed and restored so far outlives the process; `wait` says
+    /// whether it does when the call returns, or soon afterwards. What is lost of a store by a
+    /// crash before that is lost together with its changelog offset. `now_ms` is the wall-clock
+    /// time, kept as [`used_at`](Self::used_at).
+    fn persist(&mut self, now_ms: i64, wait: bool) -> Result<(), StateError> {
+        let _ = (now_ms, wait);
+        Ok(())
+    }
+
+    /// The time of the last [`persist`](Self::persist), in this life or an earlier one; `None` for
+    /// a new database.
+    fn used_at(&self) -> Option<i64> {
+        None
+    }
+
     /// Empties a store and forgets its changelog offset: it will be restored from the beginning.
     fn reset(&mut self, store: usize) -> Result<(), StateError>;
 }
 
 /// Opens the databases of an application's tasks.
 pub trait StateBackend: Send + Sync + fmt::Debug {
-    /// Opens the database of `task` with `stores`, with what it holds from an earlier time.
+    /// Opens the database of `task` with `stores`, with what it holds from an earlier time. A
+    /// [busy](StateError::is_busy) one is still open in this process.
     fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError>;
+
+    /// The lasting name of whoever owns this place on a disk: what was kept, or what `make` gives,
+    /// kept from now on. `None` where nothing lasts.
+    fn identity(&self, make: &dyn Fn() -> String) -> Result<Option<String>, StateError> {
+        let _ = make;
+        Ok(None)
+    }
+
+    /// Deletes the databases of tasks that have not been open since `delay` ago, or since the
+    /// first call after the start; `now` is any time that does not go back. Called now and then.
+    fn clean(&self, now: Duration, delay: Duration) {
+        let _ = (now, delay);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Database`] holds all stores of one task. What is not committed yet lives in an [`Overlay`]
 //! in front of it; a commit is one atomic [`CommitBatch`] of data and changelog offsets, an abort
-//! drops the overlay.
+//! drops the overlay. Databases are in memory, or with the feature `rocksdb` on disk.
 
 mod batch;
 mod database;
@@ -10,10 +10,17 @@ mod error;
 mod memory;
 mod overlay;
 mod range;
+mod restore_batch;
+#[cfg(feature = "rocksdb")]
+pub mod rocks;
 
 pub use batch::CommitBatch;
 pub use database::{Database, Entry, Scan, StateBackend};
-pub use error::StateError;
+pub use error::{StateError, StateErrorKind};
 pub use memory::{MemoryBackend, MemoryDatabase};
 pub use overlay::{Overlay, Write};
 pub use range::{KeyRange, ScanOrder};
+pub use restore_batch::RestoreBatch;
+
+#[cfg(test)]
+mod model_tests;

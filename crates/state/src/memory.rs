@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::{CommitBatch, Database, KeyRange, Scan, ScanOrder, StateBackend, StateError};
+use crate::{
+    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
+};
 
 /// Opens databases in memory; they begin empty and are restored from their changelogs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,6 +107,21 @@ impl Database for MemoryDatabase {
             self.stores[store].changelog_offset = Some(offset);
         }
         batch.clear();
+        Ok(())
+    }
+
+    fn restore(
+        &mut self,
+        store: usize,
+        records: &mut RestoreBatch,
+        offset: i64,
+    ) -> Result<(), StateError> {
+        let store = &mut self.stores[store];
+        for (key, value) in records.iter() {
+            store.write(key, value);
+        }
+        store.changelog_offset = Some(offset);
+        records.clear();
         Ok(())
     }
 

@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{CommitBatch, Database, Entry, KeyRange, Scan, ScanOrder, StateError};
+use crate::{CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, StateError};
 
 /// A key and what is to be written under it; `None` deletes.
 pub type Write<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
@@ -88,6 +88,27 @@ impl Overlay {
         if self.batch.is_empty() { Ok(()) } else { self.database.commit(&mut self.batch) }
     }
 
+    /// Takes records of a store's changelog past the pending writes, of which there are none while a
+    /// task restores; see [`Database::restore`].
+    pub fn restore(
+        &mut self,
+        store: usize,
+        records: &mut RestoreBatch,
+        offset: i64,
+    ) -> Result<(), StateError> {
+        self.database.restore(store, records, offset)
+    }
+
+    /// Makes what was committed and restored outlive the process; see [`Database::persist`].
+    pub fn persist(&mut self, now_ms: i64, wait: bool) -> Result<(), StateError> {
+        self.database.persist(now_ms, wait)
+    }
+
+    /// When the database was in use last before it was opened; see [`Database::used_at`].
+    pub fn used_at(&self) -> Option<i64> {
+        self.database.used_at()
+    }
+
     /// Drops what is pending.
     pub fn abort(&mut self) {
         self.batch.clear();
@@ -140,45 +161,6 @@ impl<'a, P: Iterator<Item = Write<'a>>> Iterator for Merge<'a, P> {
             }
             if let Some((key, Some(value))) = self.pending.next() {
                 return Some(Ok((key, value)));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MemoryDatabase;
-    use proptest::prelude::*;
-
-    fn entries(overlay: &Overlay, range: &KeyRange, order: ScanOrder) -> Vec<(Vec<u8>, Vec<u8>)> {
-        overlay
-            .scan(0, range, order)
-            .map(|entry| entry.map(|(k, v)| (k.into_owned(), v.into_owned())).unwrap())
-            .collect()
-    }
-
-    proptest! {
-        /// Writes, commits and aborts in any order read like a sorted map with a savepoint.
-        #[test]
-        fn reads_like_a_map(steps in prop::collection::vec((0u8..12, prop::collection::vec(0u8..3, 0..3), any::<u8>()), 0..80), prefix in prop::collection::vec(0u8..3, 0..2)) {
-            let mut overlay = Overlay::new(Box::new(MemoryDatabase::new(1)), 1);
-            let mut committed = BTreeMap::new();
-            let mut model = committed.clone();
-            for (step, key, value) in steps {
-                match step {
-                    0 => { overlay.commit().unwrap(); committed = model.clone(); }
-                    1 => { overlay.abort(); model = committed.clone(); }
-                    2..=4 => { overlay.write(0, &key, None); model.remove(&key); }
-                    _ => { overlay.write(0, &key, Some(&[value])); model.insert(key.clone(), vec![value]); }
-                }
-                prop_assert_eq!(overlay.get(0, &key).unwrap().map(Cow::into_owned), model.get(&key).cloned());
-                for range in [KeyRange::all(), KeyRange::prefix(&prefix)] {
-                    let mut expected: Vec<_> = model.clone().into_iter().filter(|(k, _)| range.contains(k)).collect();
-                    prop_assert_eq!(entries(&overlay, &range, ScanOrder::Forward), expected.clone());
-                    expected.reverse();
-                    prop_assert_eq!(entries(&overlay, &range, ScanOrder::Reverse), expected);
-                }
             }
         }
     }

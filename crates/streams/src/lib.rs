@@ -55,7 +55,9 @@ pub use processor::{
 };
 pub use query::ReadOnlyStore;
 pub use record::{Change, Header, Headers, Record, Timestamped};
-pub use runtime::{AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StreamsApp};
+pub use runtime::{
+    AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,
+};
 pub use topic::Topic;
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
 

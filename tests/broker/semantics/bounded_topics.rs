@@ -18,7 +18,7 @@ pub fn a_full_topic_gets_room_when_its_readers_have_passed(cluster: &Cluster) {
     let partition = bounded(cluster);
     let end = fill(cluster, &partition);
     let mut consumer = cluster.consumer();
-    consumer.commit(&at(&partition, end - 10), &nobody("reader")).unwrap();
+    consumer.commit(&at(&partition, end - 10), &cluster.nobody("reader")).unwrap();
     assert!(!cluster.producer().is_full(&partition.topic));
     assert_eq!(consumer.offsets(&partition).unwrap().beginning, end - 10);
     assert_eq!(cluster.values(&partition).len(), 10);
@@ -27,13 +27,13 @@ pub fn a_full_topic_gets_room_when_its_readers_have_passed(cluster: &Cluster) {
 pub fn every_reader_counts(cluster: &Cluster) {
     let partition = bounded(cluster);
     let mut consumer = cluster.consumer();
-    consumer.commit(&at(&partition, 0), &nobody("slow")).unwrap();
+    consumer.commit(&at(&partition, 0), &cluster.nobody("slow")).unwrap();
     let end = fill(cluster, &partition);
-    consumer.commit(&at(&partition, end), &nobody("quick")).unwrap();
+    consumer.commit(&at(&partition, end), &cluster.nobody("quick")).unwrap();
     assert!(cluster.producer().is_full(&partition.topic));
     let mut producer = cluster.transactional("slow");
     producer.begin().unwrap();
-    producer.send_offsets(&at(&partition, end), &nobody("slow")).unwrap();
+    producer.send_offsets(&at(&partition, end), &cluster.nobody("slow")).unwrap();
     assert!(cluster.producer().is_full(&partition.topic));
     commit(&mut *producer);
     assert!(!cluster.producer().is_full(&partition.topic));

@@ -124,17 +124,22 @@ pub fn wakers_are_called_when_there_is_something_to_see(cluster: &Cluster) {
         })),
         ..ConsumerOptions::default()
     };
-    let mut consumer = cluster.broker.consumer(options).unwrap();
+    let mut consumer = cluster.consumer_with(options);
     consumer.assign(&partition, 0).unwrap();
+    let called = || (calls.swap(0, Ordering::SeqCst) > 0).then_some(());
     send(&mut *cluster.producer(), &partition, &["a"]);
-    assert_eq!(calls.swap(0, Ordering::SeqCst), 1);
+    cluster.eventually("the waker is called", called);
+    assert_eq!(drain(&mut *consumer, &partition).len(), 1);
+    cluster.eventually("all is read", || {
+        let _nothing = consumer.fetch(&partition, 1000).unwrap();
+        (consumer.lag(&partition) == Some(0)).then_some(())
+    });
     let mut transactional = cluster.transactional("wakers");
-    transactional.begin().unwrap();
-    send(&mut *transactional, &partition, &["b"]);
-    assert_eq!(calls.load(Ordering::SeqCst), 0);
-    commit(&mut *transactional);
-    assert_eq!(calls.swap(0, Ordering::SeqCst), 1);
+    calls.store(0, Ordering::SeqCst);
+    transact(&mut *transactional, &partition, &["b"]);
+    cluster.eventually("the waker is called after the commit", called);
     consumer.unassign(&partition);
+    calls.store(0, Ordering::SeqCst);
     send(&mut *cluster.producer(), &partition, &["c"]);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }

@@ -7,14 +7,24 @@ mod logs;
 mod topics;
 mod transactions;
 
-/// Runs tests on every broker there is.
+/// Runs tests on every broker there is; those of the last part only on ours.
 macro_rules! suite {
-    ($($module:ident: $($test:ident),+ $(,)?;)+) => {
+    (
+        $($module:ident: $($test:ident),+ $(,)?;)+
+        => $($own_module:ident: $($own_test:ident),+ $(,)?;)+
+    ) => {
         mod in_memory {
             $($(#[test] fn $test() { super::$module::$test(&crate::cluster::Cluster::in_memory()); })+)+
+            $($(#[test] fn $own_test() { super::$own_module::$own_test(&crate::cluster::Cluster::in_memory()); })+)+
         }
         mod durable {
             $($(#[test] fn $test() { super::$module::$test(&crate::cluster::Cluster::durable()); })+)+
+            $($(#[test] fn $own_test() { super::$own_module::$own_test(&crate::cluster::Cluster::durable()); })+)+
+        }
+        #[cfg(feature = "kafka")]
+        mod kafka {
+            use millstream_broker::kafka::GroupProtocol;
+            $($(#[test] fn $test() { super::$module::$test(&crate::cluster::Cluster::kafka(GroupProtocol::Classic)); })+)+
         }
     };
 }
@@ -59,6 +69,8 @@ suite! {
         a_silent_member_is_put_out_and_loses_everything,
         a_static_member_comes_back_to_its_tasks,
         three_members_share_evenly;
+
+    =>
     bounded_topics:
         a_full_topic_gets_room_when_its_readers_have_passed,
         every_reader_counts,

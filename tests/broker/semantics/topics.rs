@@ -4,16 +4,17 @@ use crate::cluster::*;
 
 pub fn topics_are_created_and_described(cluster: &Cluster) {
     let mut admin = cluster.broker.admin().unwrap();
-    let topic = NewTopic::new("described", 3).config("retention.ms", "1000");
+    let name = cluster.name("described");
+    let topic = NewTopic::new(&name, 3).config("retention.ms", "1000");
     admin.create_topics(std::slice::from_ref(&topic)).unwrap();
     assert!(admin.list_topics().unwrap().contains(&topic.name));
-    let described = admin.describe_topics(&["described", "missing"]).unwrap();
+    let described = admin.describe_topics(&[&name, "missing"]).unwrap();
     let found = described[0].as_ref().unwrap();
     assert_eq!((found.partitions, &found.configs), (3, &topic.configs));
     assert_eq!(described[1], None);
     let error = admin.create_topics(&[topic]).unwrap_err();
     assert!(matches!(error, BrokerError::TopicExists(_)), "{error}");
-    assert_eq!(cluster.producer().partitions("described").unwrap(), 3);
+    assert_eq!(cluster.producer().partitions(&name).unwrap(), 3);
 }
 
 pub fn partitions_can_be_added(cluster: &Cluster) {
@@ -31,10 +32,13 @@ pub fn a_deleted_topic_comes_back_empty(cluster: &Cluster) {
     let partition = cluster.topic(1);
     send(&mut *cluster.producer(), &partition, &["a"]);
     let mut consumer = cluster.consumer();
-    consumer.commit(&at(&partition, 1), &nobody("deleted")).unwrap();
+    consumer.commit(&at(&partition, 1), &cluster.nobody("deleted")).unwrap();
     let mut admin = cluster.broker.admin().unwrap();
     admin.delete_topic(&partition.topic).unwrap();
-    assert!(matches!(consumer.offsets(&partition), Err(BrokerError::UnknownTopic(_))));
+    cluster.eventually("the topic is gone", || match consumer.offsets(&partition) {
+        Err(BrokerError::UnknownTopic(_)) => Some(()),
+        _ => None,
+    });
     assert!(matches!(admin.delete_topic(&partition.topic), Err(BrokerError::UnknownTopic(_))));
     admin.create_topics(&[NewTopic::new(&*partition.topic, 1)]).unwrap();
     assert_eq!(cluster.read(&partition), []);

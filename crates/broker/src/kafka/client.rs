@@ -13,7 +13,7 @@ use crate::BrokerError;
 
 /// After so long a request is taken for lost. Above [`CALL_TIMEOUT`], so that a call gives up before
 /// a request of its is sent again unnoticed.
-const SOCKET_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const SOCKET_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a call waits for its answer.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -15,6 +15,9 @@ use crate::{BrokerError, GroupIdentity, OffsetAndMetadata, PartitionOffsets, Top
 /// How long a commit waits for a rebalance to pass.
 const REBALANCE_TRIES: u32 = 40;
 
+/// How often a partition is asked for that has no leader.
+const LEADER_TRIES: u32 = 60;
+
 /// What the clients of one cluster share.
 pub(super) struct Cluster {
     config: KafkaConfig,
@@ -23,9 +26,15 @@ pub(super) struct Cluster {
     /// For requests about offsets.
     offsets: Arc<Native>,
     /// Members of groups in this process, by their ids: only they can commit without a transaction.
-    members: Mutex<HashMap<String, Weak<Native>>>,
+    members: Mutex<HashMap<String, Member>>,
     /// The largest batch that a topic takes.
     limits: Mutex<HashMap<String, usize>>,
+}
+
+/// A member of a group in this process.
+struct Member {
+    instance: Option<String>,
+    client: Weak<Native>,
 }
 
 /// A poisoned lock guards plain data that stays whole.
@@ -117,14 +126,22 @@ impl Cluster {
         partition: &TopicPartition,
     ) -> Result<PartitionOffsets, BrokerError> {
         let ask = |end| {
-            ffi::log_end(&self.offsets, partition, end, CALL_TIMEOUT).map_err(|error| {
-                match error.code {
-                    Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
-                        self.unknown(partition)
-                    }
-                    _ => self.doing(&format!("to read the offsets of {partition}")).failed(error),
+            for _ in 0..LEADER_TRIES {
+                let error = match ffi::log_end(&self.offsets, partition, end, CALL_TIMEOUT) {
+                    Ok(offset) => return Ok(offset),
+                    Err(error) => error,
+                };
+                if let Some(missing) = self.missing(partition) {
+                    return Err(missing);
                 }
-            })
+                // A topic that was just made has no leaders for a moment.
+                if error.code != Code::NoEnt && error.code != Code::LeaderNotAvailable {
+                    let action = format!("to read the offsets of {partition}");
+                    return Err(self.doing(&action).failed(error));
+                }
+                std::thread::park_timeout(CALL_TIMEOUT / 200);
+            }
+            Err(BrokerError::Timeout(format!("{partition} has no leader")))
         };
         Ok(PartitionOffsets {
             beginning: ask(LogEnd::Beginning)?,
@@ -134,13 +151,14 @@ impl Cluster {
         })
     }
 
-    fn unknown(&self, partition: &TopicPartition) -> BrokerError {
-        match self.partitions() {
-            Ok(topics) if topics.contains_key(&*partition.topic) => {
-                BrokerError::UnknownPartition(partition.clone())
+    /// Says so when a partition does not exist.
+    fn missing(&self, partition: &TopicPartition) -> Option<BrokerError> {
+        match self.partitions().ok()?.get(&*partition.topic) {
+            None => Some(BrokerError::UnknownTopic(partition.topic.to_string())),
+            Some(count) if *count <= partition.partition => {
+                Some(BrokerError::UnknownPartition(partition.clone()))
             }
-            Ok(_) => BrokerError::UnknownTopic(partition.topic.to_string()),
-            Err(error) => error,
+            Some(_) => None,
         }
     }
 
@@ -233,14 +251,17 @@ impl Cluster {
     }
 
     /// Notes a member of this process.
-    pub(super) fn register(&self, member: &str, client: &Arc<Native>) {
+    pub(super) fn register(&self, identity: &GroupIdentity, client: &Arc<Native>) {
         let mut members = lock(&self.members);
-        members.retain(|_, client| client.strong_count() > 0);
-        members.insert(member.to_owned(), Arc::downgrade(client));
+        members.retain(|_, member| member.client.strong_count() > 0);
+        let GroupIdentity { member, instance, .. } = identity.clone();
+        members.insert(member, Member { instance, client: Arc::downgrade(client) });
     }
 
     fn member(&self, identity: &GroupIdentity) -> Option<Arc<Native>> {
-        lock(&self.members).get(&identity.member)?.upgrade()
+        let members = lock(&self.members);
+        let member = members.get(&identity.member)?;
+        (member.instance == identity.instance).then(|| member.client.upgrade())?
     }
 
     /// The identity as of now: a group may have moved on to its next generation without anything

@@ -17,8 +17,7 @@ const MESSAGES: usize = 2048;
 
 /// A partition that is read.
 struct Assigned {
-    /// Wakes the owner; goes before the client does.
-    _queue: Option<Queue>,
+    queue: Queue,
     /// What was taken from the client and is not handed out yet.
     ready: VecDeque<RecordBatch>,
     /// Offset after the last record taken.
@@ -79,16 +78,13 @@ impl KafkaConsumer {
 
     /// Takes what the client has fetched of `partition`, and cuts it into batches.
     fn take(&mut self, partition: &TopicPartition, max_bytes: usize) {
-        let Self { assigned, topics, messages, buffer, .. } = self;
-        let (Some(at), Some(topic)) = (assigned.get_mut(partition), topics.get(&partition.topic))
-        else {
-            return;
-        };
+        let Self { assigned, messages, buffer, .. } = self;
+        let Some(at) = assigned.get_mut(partition) else { return };
         buffer.clear();
         let mut cuts: Vec<(usize, i64)> = Vec::new();
         let (mut base, mut cut) = (at.position, 0);
-        let Assigned { ready, position, at_end, failed, .. } = at;
-        topic.consume(partition.partition, messages, |consumed| match consumed {
+        let Assigned { queue, ready, position, at_end, failed } = at;
+        queue.consume(messages, |consumed| match consumed {
             Consumed::Record { offset, timestamp, key, value, headers } => {
                 // Records before the position were fetched for an earlier one.
                 if offset < *position || failed.is_some() {
@@ -195,12 +191,16 @@ impl Consumer for KafkaConsumer {
             let topic = self.client.topic(&partition.topic).map_err(|e| doing.failed(e))?;
             self.topics.insert(partition.topic.clone(), topic);
         }
+        let no_queue = || BrokerError::Cluster {
+            action: action.clone(),
+            reason: "librdkafka gives no queue".to_owned(),
+        };
+        let queue = self.client.new_queue(self.waker.clone()).ok_or_else(no_queue)?;
         self.topics[&partition.topic]
-            .start(partition.partition, offset)
+            .start(partition.partition, offset, &queue)
             .map_err(|error| doing.failed(error))?;
-        let queue = self.client.partition_queue(partition, self.waker.clone());
         let assigned = Assigned {
-            _queue: queue,
+            queue,
             ready: VecDeque::new(),
             position: offset,
             at_end: false,
@@ -211,7 +211,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn unassign(&mut self, partition: &TopicPartition) {
-        if self.assigned.remove(partition).is_some()
+        if let Some(_assigned) = self.assigned.remove(partition)
             && let Some(topic) = self.topics.get(&partition.topic)
         {
             topic.stop(partition.partition);
@@ -285,7 +285,7 @@ impl Consumer for KafkaConsumer {
 
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
-        for partition in self.assigned.drain().map(|(partition, _)| partition) {
+        for (partition, _assigned) in self.assigned.drain() {
             if let Some(topic) = self.topics.get(&partition.topic) {
                 topic.stop(partition.partition);
             }

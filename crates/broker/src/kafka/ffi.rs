@@ -2,6 +2,7 @@
 //! only file with `unsafe`.
 #![expect(unsafe_code, reason = "librdkafka is a C library")]
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -262,6 +263,11 @@ impl Native {
         taken(unsafe { sys::rd_kafka_commit_transaction(self.ptr.as_ptr(), millis(within)) })
     }
 
+    pub(super) fn abort_transaction(&self, within: Duration) -> Result<(), NativeError> {
+        // SAFETY: the client is alive.
+        taken(unsafe { sys::rd_kafka_abort_transaction(self.ptr.as_ptr(), millis(within)) })
+    }
+
     pub(super) fn send_offsets(
         &self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -389,21 +395,10 @@ impl Native {
         Queue::new(ptr, self, waker)
     }
 
-    /// The queue of a partition's records.
-    pub(super) fn partition_queue(
-        self: &Arc<Self>,
-        partition: &TopicPartition,
-        waker: Option<Waker>,
-    ) -> Option<Queue> {
-        let topic = c_string(&partition.topic);
+    /// A queue for the records of a partition.
+    pub(super) fn new_queue(self: &Arc<Self>, waker: Option<Waker>) -> Option<Queue> {
         // SAFETY: the client is alive, and kept so by the queue.
-        let ptr = unsafe {
-            sys::rd_kafka_queue_get_partition(
-                self.ptr.as_ptr(),
-                topic.as_ptr(),
-                partition.partition as i32,
-            )
-        };
+        let ptr = unsafe { sys::rd_kafka_queue_new(self.ptr.as_ptr()) };
         Queue::new(ptr, self, waker)
     }
 
@@ -516,10 +511,17 @@ impl Topic {
         }
     }
 
-    pub(super) fn start(&self, partition: u32, offset: i64) -> Result<(), NativeError> {
-        // SAFETY: the topic is alive.
+    /// Has a partition read from `offset` on, into `queue`.
+    pub(super) fn start(
+        &self,
+        partition: u32,
+        offset: i64,
+        queue: &Queue,
+    ) -> Result<(), NativeError> {
+        let (topic, queue) = (self.ptr.as_ptr(), queue.ptr.as_ptr());
+        // SAFETY: topic and queue are alive.
         unsafe {
-            match sys::rd_kafka_consume_start(self.ptr.as_ptr(), partition as i32, offset) {
+            match sys::rd_kafka_consume_start_queue(topic, partition as i32, offset, queue) {
                 0 => Ok(()),
                 _ => Err(NativeError::of(sys::rd_kafka_last_error())),
             }
@@ -529,35 +531,6 @@ impl Topic {
     pub(super) fn stop(&self, partition: u32) {
         // SAFETY: the topic is alive.
         unsafe { sys::rd_kafka_consume_stop(self.ptr.as_ptr(), partition as i32) };
-    }
-
-    /// Gives what has been fetched of a partition to `each`, as much as fits into `messages`; says
-    /// how much that was. Never waits.
-    pub(super) fn consume(
-        &self,
-        partition: u32,
-        messages: &mut MessageSlots,
-        mut each: impl FnMut(Consumed<'_>),
-    ) -> usize {
-        // SAFETY: the array is as long as it is said to be.
-        let count = unsafe {
-            sys::rd_kafka_consume_batch(
-                self.ptr.as_ptr(),
-                partition as i32,
-                0,
-                messages.0.as_mut_ptr(),
-                messages.0.len(),
-            )
-        };
-        let count = usize::try_from(count).unwrap_or(0);
-        for message in &mut messages.0[..count] {
-            // SAFETY: the first `count` are messages of ours, each destroyed once, after its use.
-            unsafe {
-                each(consumed(*message));
-                sys::rd_kafka_message_destroy(std::mem::replace(message, ptr::null_mut()));
-            }
-        }
-        count
     }
 }
 
@@ -688,6 +661,33 @@ impl Queue {
             }
         }
         Some(queue)
+    }
+
+    /// Gives what has been fetched to `each`, as much as fits into `messages`; says how much that
+    /// was. Never waits.
+    pub(super) fn consume(
+        &self,
+        messages: &mut MessageSlots,
+        mut each: impl FnMut(Consumed<'_>),
+    ) -> usize {
+        // SAFETY: the array is as long as it is said to be.
+        let count = unsafe {
+            sys::rd_kafka_consume_batch_queue(
+                self.ptr.as_ptr(),
+                0,
+                messages.0.as_mut_ptr(),
+                messages.0.len(),
+            )
+        };
+        let count = usize::try_from(count).unwrap_or(0);
+        for message in &mut messages.0[..count] {
+            // SAFETY: the first `count` are messages of ours, each destroyed once, after its use.
+            unsafe {
+                each(consumed(*message));
+                sys::rd_kafka_message_destroy(std::mem::replace(message, ptr::null_mut()));
+            }
+        }
+        count
     }
 
     /// The next event of a member; tells the client that its owner lives. Never waits.
@@ -1097,9 +1097,26 @@ unsafe extern "C" fn on_new(
     let name = INTERCEPTOR.as_ptr();
     // SAFETY: the counters outlive the client.
     unsafe {
+        sys::rd_kafka_interceptor_add_on_thread_start(client, name, Some(on_thread), counts);
         sys::rd_kafka_interceptor_add_on_request_sent(client, name, Some(on_sent), counts);
         sys::rd_kafka_interceptor_add_on_response_received(client, name, Some(on_received), counts)
     }
+}
+
+thread_local! {
+    /// Whether this is a thread that talks to a broker. An answer is reported there when it has come,
+    /// and elsewhere again when it is handled.
+    static TALKS: Cell<bool> = const { Cell::new(false) };
+}
+
+unsafe extern "C" fn on_thread(
+    _client: *mut sys::rd_kafka_t,
+    kind: sys::rd_kafka_thread_type_t,
+    _name: *const c_char,
+    _counts: *mut c_void,
+) -> RespErr {
+    TALKS.set(matches!(kind, sys::rd_kafka_thread_type_t::RD_KAFKA_THREAD_BROKER));
+    RespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
 unsafe extern "C" fn on_sent(
@@ -1131,7 +1148,7 @@ unsafe extern "C" fn on_received(
     code: RespErr,
     counts: *mut c_void,
 ) -> RespErr {
-    if code == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+    if code == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && TALKS.get() {
         // SAFETY: the counters outlive the client.
         RequestCounts::count(unsafe { &(*counts.cast::<RequestCounts>()).received }, api_key);
     }

@@ -130,8 +130,8 @@ impl KafkaMembership {
         let (member, generation) = self.client.member();
         // A member that has lost everything has no identity; the old one is refused by the group.
         if !member.is_empty() && generation >= 0 {
-            self.cluster.register(&member, &self.client);
             self.identity = GroupIdentity { member, generation, ..self.identity.clone() };
+            self.cluster.register(&self.identity, &self.client);
         }
         MembershipEvent { change, identity: self.identity.clone() }
     }
@@ -182,6 +182,10 @@ impl KafkaMembership {
 
 impl Membership for KafkaMembership {
     fn poll(&mut self) -> Result<Vec<MembershipEvent>, BrokerError> {
+        if self.has_left {
+            let GroupIdentity { group, member, .. } = self.identity.clone();
+            return Err(BrokerError::UnknownMember { group, member });
+        }
         let mut events = Vec::new();
         while let Some(event) = self.next()? {
             events.push(event);

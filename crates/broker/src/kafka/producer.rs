@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::client::{CALL_TIMEOUT, common, extend, open};
+use super::client::{CALL_TIMEOUT, SOCKET_TIMEOUT, common, extend, open};
 use super::cluster::Cluster;
 use super::ffi::{Delivery, Kind, Native, NativeError, Topic};
 use crate::{
@@ -37,6 +37,12 @@ struct Written {
     topic: Topic,
 }
 
+/// How long a call of a transactional producer waits: it gives up before a request of its is taken
+/// for lost and sent again unnoticed.
+fn call_timeout(options: &ProducerOptions) -> Duration {
+    CALL_TIMEOUT.min(options.transaction_timeout * 4 / 5)
+}
+
 /// Whether a transactional producer may go on with what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -45,6 +51,8 @@ enum State {
     /// Something of the last transaction may still be on its way to the broker: nothing is begun
     /// before the producer was opened anew, which fences all of it.
     InDoubt,
+    /// Another producer has its id.
+    Fenced,
 }
 
 /// Writes by librdkafka, which speaks the first transaction protocol: a late copy of a request of
@@ -110,6 +118,7 @@ impl KafkaProducer {
             (_, State::Ready) => "no transaction is open",
             (_, State::InTransaction) => "a transaction is open",
             (_, State::InDoubt) => "the last transaction has failed: abort it first",
+            (_, State::Fenced) => return Err(self.fenced()),
         };
         Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
     }
@@ -147,6 +156,19 @@ impl KafkaProducer {
         }
     }
 
+    fn fenced(&self) -> BrokerError {
+        let id = self.options.transactional_id.as_deref();
+        BrokerError::ProducerFenced(id.unwrap_or(&self.options.client_id).to_owned())
+    }
+
+    /// After an error, what may still be done.
+    fn note(&mut self, error: BrokerError) -> BrokerError {
+        if matches!(error, BrokerError::ProducerFenced(_)) {
+            self.state = State::Fenced;
+        }
+        error
+    }
+
     fn error(&self, action: &str, error: NativeError) -> BrokerError {
         match error.code {
             Code::Fenced
@@ -155,10 +177,7 @@ impl KafkaProducer {
             | Code::InvalidProducerIdMapping
             | Code::UnknownProducerId
             | Code::OutOfOrderSequenceNumber
-            | Code::TransactionCoordinatorFenced => {
-                let id = self.options.transactional_id.as_deref();
-                BrokerError::ProducerFenced(id.unwrap_or(&self.options.client_id).to_owned())
-            }
+            | Code::TransactionCoordinatorFenced => self.fenced(),
             Code::InvalidTransactionalState | Code::State => {
                 BrokerError::InvalidTransactionState(format!("{action}: {}", error.text))
             }
@@ -197,7 +216,12 @@ fn open_client(cluster: &Cluster, options: &ProducerOptions) -> Result<Arc<Nativ
     };
     native
         .set("transactional.id", id)
-        .set("transaction.timeout.ms", options.transaction_timeout.as_millis().to_string());
+        .set("transaction.timeout.ms", options.transaction_timeout.as_millis().to_string())
+        // librdkafka wants it no longer than the transaction.
+        .set(
+            "socket.timeout.ms",
+            options.transaction_timeout.min(SOCKET_TIMEOUT).as_millis().to_string(),
+        );
     let client = open(Kind::Producer, config, &native)?;
     client.init_transactions(CALL_TIMEOUT).map_err(|error| {
         if error.code == Code::InvalidTransactionTimeout {
@@ -267,7 +291,8 @@ impl Producer for KafkaProducer {
             }
         }
         if let Some(code) = failed {
-            return Err(self.failed_delivery(partition, code));
+            let error = self.failed_delivery(partition, code);
+            return Err(self.note(error));
         }
         buffer.clear();
         // Reports of what has been delivered make room.
@@ -294,8 +319,10 @@ impl Producer for KafkaProducer {
 
     fn flush(&mut self) -> Result<(), BrokerError> {
         let flushed = self.client.flush(DELIVERY_TIMEOUT);
-        self.delivery_error()?;
-        flushed.map_err(|error| self.error("to write what was handed over", error))
+        let flushed = self.delivery_error().and_then(|()| {
+            flushed.map_err(|error| self.error("to write what was handed over", error))
+        });
+        flushed.map_err(|error| self.note(error))
     }
 
     fn acknowledged(&self, partition: &TopicPartition) -> Option<i64> {
@@ -313,7 +340,10 @@ impl Producer for KafkaProducer {
                 self.state = State::InTransaction;
                 Ok(())
             }
-            Err(error) => Err(self.error("to begin a transaction", error)),
+            Err(error) => {
+                let error = self.error("to begin a transaction", error);
+                Err(self.note(error))
+            }
         }
     }
 
@@ -324,15 +354,16 @@ impl Producer for KafkaProducer {
     ) -> Result<(), BrokerError> {
         self.expect(State::InTransaction, "offsets can be sent in a transaction only")?;
         let identity = self.cluster.current(identity);
-        self.client.send_offsets(offsets, &identity, CALL_TIMEOUT).map_err(|error| {
-            match error.code {
+        self.client.send_offsets(offsets, &identity, call_timeout(&self.options)).map_err(|error| {
+            let error = match error.code {
                 Code::IllegalGeneration
                 | Code::StaleMemberEpoch
                 | Code::UnknownMemberId
                 | Code::FencedInstanceId
                 | Code::RebalanceInProgress => self.cluster.group_error(&identity, error),
                 _ => self.error("to add offsets to the transaction", error),
-            }
+            };
+            self.note(error)
         })
     }
 
@@ -341,7 +372,7 @@ impl Producer for KafkaProducer {
             return CommitOutcome::Aborted(error);
         }
         let asked = self.client.counts().sent(END_TXN);
-        match self.client.commit_transaction(CALL_TIMEOUT) {
+        match self.client.commit_transaction(call_timeout(&self.options)) {
             Ok(()) => {
                 self.state = if self.is_all_answered() { State::Ready } else { State::InDoubt };
                 if self.state == State::InDoubt {
@@ -361,6 +392,7 @@ impl Producer for KafkaProducer {
                 let (final_, fatal) = (error.abortable || error.fatal, error.fatal);
                 let delivery = self.delivery_error().err();
                 let error = delivery.unwrap_or_else(|| self.error("to commit", error));
+                let error = self.note(error);
                 tracing::debug!(
                     "{}: not committed (fatal: {fatal}): {error}",
                     self.options.client_id
@@ -375,13 +407,28 @@ impl Producer for KafkaProducer {
     }
 
     fn abort(&mut self) -> Result<(), BrokerError> {
-        if self.is_transactional() && self.state == State::Ready {
-            return Ok(());
+        match self.state {
+            State::Ready if self.is_transactional() => return Ok(()),
+            State::InTransaction => {}
+            State::InDoubt if self.is_transactional() => return self.reopen(),
+            _ => return self.expect(State::InTransaction, "there is nothing to abort"),
         }
-        if !self.is_transactional() {
-            return self.expect(State::InTransaction, "there is nothing to abort");
+        // An abort that overtakes the first records of its transaction is fatal to the client.
+        let flushed = self.client.flush(call_timeout(&self.options));
+        let _undelivered = self.delivery_error();
+        let aborted =
+            flushed.and_then(|()| self.client.abort_transaction(call_timeout(&self.options)));
+        match aborted {
+            Ok(()) if self.is_all_answered() => {
+                self.state = State::Ready;
+                Ok(())
+            }
+            Ok(()) => self.reopen(),
+            Err(error) => match self.error("to abort a transaction", error) {
+                fenced @ BrokerError::ProducerFenced(_) => Err(self.note(fenced)),
+                // The producer that takes this one's place ends the transaction.
+                _ => self.reopen(),
+            },
         }
-        // Opening it anew ends the transaction, and fences what of it is still on its way.
-        self.reopen()
     }
 }

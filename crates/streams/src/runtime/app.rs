@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use millstream_broker::{Broker, Clock, SystemClock};
-use millstream_state::{MemoryBackend, StateBackend};
+use millstream_state::StateBackend;
 
 use super::app_state::{AppState, Shared, lock};
 use super::app_thread::{AppThread, spawn_thread};
 use super::connect::connect;
-use super::{Config, Metrics, Pace, Request, RestoreProgress, ThreadOptions, prepare_topics};
+use super::{
+    Config, Metrics, Pace, Request, RestoreProgress, ThreadOptions, prepare_topics, state_choice,
+};
 use crate::error::Error;
 use crate::topology::Topology;
 
@@ -40,7 +42,8 @@ pub struct StreamsApp {
     /// Whether the broker is this application's own, so that missing topics are simply created.
     owns_broker: bool,
     clock: Arc<dyn Clock>,
-    backend: Arc<dyn StateBackend>,
+    /// Where stores are kept, if it is not for the settings to say.
+    backend: Option<Arc<dyn StateBackend>>,
     shared: Arc<Shared>,
     on_restore: Mutex<Option<Arc<dyn Fn(&RestoreProgress) + Send + Sync>>>,
     /// Disconnects when the last thread has ended.
@@ -65,17 +68,25 @@ impl StreamsApp {
     /// starts.
     pub fn on(broker: Arc<dyn Broker>, topology: Topology, config: Config) -> Result<Self, Error> {
         config.validate()?;
+        state_choice::check(&config)?;
         Ok(Self {
             topology,
             broker,
             owns_broker: false,
             clock: Arc::new(SystemClock::new()),
-            backend: Arc::new(MemoryBackend),
+            backend: None,
             shared: Arc::new(Shared::new(config.stream_thread_exception_handler())),
             on_restore: Mutex::default(),
             ended: Mutex::default(),
             config,
         })
+    }
+
+    /// Keeps stores in `backend`, whatever the settings say: for databases with options of your
+    /// own.
+    pub fn with_state_backend(mut self, backend: Arc<dyn StateBackend>) -> Self {
+        self.backend = Some(backend);
+        self
     }
 
     /// The broker it runs on.
@@ -122,7 +133,24 @@ impl StreamsApp {
         let missing = self.owns_broker.then_some(u32::try_from(threads).unwrap_or(u32::MAX));
         let mut admin = self.broker.admin()?;
         let plan = prepare_topics(&self.topology, &self.config, &mut *admin, missing)?;
-        let process_id = uuid::Uuid::new_v4().to_string();
+        // Opened by the start and dropped with the last thread: an application that has ended does
+        // not keep the next one out of its directory.
+        let backend = match &self.backend {
+            Some(backend) => backend.clone(),
+            None => state_choice::open(&self.config)?,
+        };
+        let new_id = || uuid::Uuid::new_v4().to_string();
+        let mut config = self.config.clone();
+        let process_id = match backend.identity(&new_id)? {
+            // Whoever starts in this directory takes the place of who was there before.
+            Some(lasting) => {
+                if config.group_instance_id().is_none() {
+                    config = config.with_group_instance_id(&lasting);
+                }
+                lasting
+            }
+            None => new_id(),
+        };
         // Of two that come so far together one goes on.
         let before = self.shared.change_state(|state| match state {
             AppState::Created => AppState::Rebalancing,
@@ -136,10 +164,10 @@ impl StreamsApp {
         for index in 0..threads {
             let options = ThreadOptions {
                 topology: self.topology.clone(),
-                config: self.config.clone(),
+                config: config.clone(),
                 broker: self.broker.clone(),
                 clock: self.clock.clone(),
-                state: self.backend.clone(),
+                state: backend.clone(),
                 process_id: process_id.clone(),
                 index,
                 pace: Pace::Interval,

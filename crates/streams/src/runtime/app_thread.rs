@@ -70,6 +70,8 @@ pub(super) fn spawn_thread(
     let spawned = thread::Builder::new().name(name.clone()).spawn(move || {
         thread::park();
         runner.run();
+        // With what it holds of the disk.
+        drop(runner);
         drop(alive);
     });
     let handle = spawned.map_err(|error| {

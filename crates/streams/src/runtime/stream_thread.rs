@@ -11,9 +11,7 @@ use millstream_state::Overlay;
 
 use super::metrics::ThreadMetrics;
 use super::requests::{Request, Requests};
-use super::restore::RestoreProgress;
 use super::task::Task;
-use super::task_setup::TaskSetup;
 use super::thread_options::{Pace, Step, ThreadOptions};
 use super::turn::Turn;
 use super::{Guarantee, Metrics, PartitionPlan, RecordCollector, prepare_topics};
@@ -39,10 +37,10 @@ pub struct StreamThread {
     pub(super) identity: Option<GroupIdentity>,
     pub(super) tasks: BTreeMap<TaskId, Task>,
     /// Tasks to be made, each with the database of its earlier life in this thread.
-    waiting: BTreeMap<TaskId, Option<Overlay>>,
+    pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
-    cache: Option<CacheBudget>,
+    pub(super) cache: Option<CacheBudget>,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
     pub(super) paused: bool,
@@ -54,6 +52,8 @@ pub struct StreamThread {
     /// When as many intervals will have passed as commits were made: how far they are ahead.
     pub(super) commits_paid: Duration,
     pub(super) next_purge: Duration,
+    /// When databases of former tasks are looked for again.
+    pub(super) next_cleanup: Duration,
     /// Records processed since the last commit.
     pub(super) since_commit: usize,
     /// Whether anything has been done since the last commit.
@@ -97,6 +97,7 @@ impl StreamThread {
             next_commit: now + config.commit_interval(),
             commits_paid: now,
             next_purge: now + config.repartition_purge_interval(),
+            next_cleanup: now,
             name,
             plan,
             consumer,
@@ -201,6 +202,7 @@ impl StreamThread {
             // What a commit makes visible may be this thread's own input.
             busy |= self.commit()?;
         }
+        self.keep_state()?;
         if busy { Ok(Step::Busy) } else { Ok(Step::Idle(self.idle_time(now))) }
     }
 
@@ -245,6 +247,9 @@ impl StreamThread {
     fn idle_time(&self, wall_ms: i64) -> Duration {
         let config = &self.options.config;
         let mut idle = config.poll_timeout();
+        if !self.waiting.is_empty() {
+            idle = idle.min(Duration::from_millis(5));
+        }
         if self.uncommitted {
             let now = self.options.clock.monotonic();
             idle = idle.min(self.next_commit.saturating_sub(now));
@@ -294,6 +299,7 @@ impl StreamThread {
         }
         let any = !self.events.is_empty();
         while let Some(event) = self.events.front() {
+            super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
                     for id in tasks {
@@ -305,6 +311,7 @@ impl StreamThread {
                 MembershipChange::Revoked(tasks) => {
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
+                    super::failpoint::reached("before-release");
                     match self.membership.release(&tasks) {
                         // The group has put the member out, and the next poll will say so.
                         Err(error) if error.is_fenced() => {}
@@ -332,75 +339,16 @@ impl StreamThread {
         }
     }
 
-    /// Makes the tasks that wait for it. What cannot be made now is made in a later round.
-    fn make_tasks(&mut self) -> Result<bool, Error> {
-        let waiting: Vec<TaskId> = self.waiting.keys().copied().collect();
-        let mut made = false;
-        for id in waiting {
-            let mut kept = self.waiting.remove(&id).flatten();
-            match self.add_task(id, &mut kept) {
-                Ok(()) => made = true,
-                Err(Error::Broker(error)) if error.is_retriable() => {
-                    tracing::warn!("{}: task {id} waits: {error}", self.name);
-                    self.waiting.insert(id, kept);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(made)
-    }
-
-    fn add_task(&mut self, id: TaskId, kept: &mut Option<Overlay>) -> Result<(), Error> {
-        let setup = TaskSetup {
-            topology: &self.options.topology,
-            config: &self.options.config,
-            plan: &self.plan,
-            backend: &*self.options.state,
-            cache: self.cache.as_ref(),
-            wall_clock: self.options.clock.wall_ms(),
-        };
-        let task = Task::new(id, &setup, &mut self.collector, &mut *self.consumer, kept)?;
-        self.tasks.insert(id, task);
-        Ok(())
-    }
-
-    fn start_tasks(&mut self) -> Result<bool, Error> {
-        let mut busy = false;
-        let mut restored = 0;
-        let listener = self.options.on_restore.clone();
-        let mut report = |progress: RestoreProgress| {
-            if let Some(listener) = &listener {
-                listener(&progress);
-            }
-        };
-        let mut interrupted = Vec::new();
-        for task in self.tasks.values_mut().filter(|task| !task.is_running()) {
-            let config = &self.options.config;
-            let consumer = &mut *self.consumer;
-            match task.start(config, consumer, &mut self.collector, &mut report) {
-                Ok(records) => {
-                    restored += records;
-                    busy |= records > 0 || task.is_running();
-                }
-                Err(Error::Broker(error)) if error.is_retriable() && !task.is_running() => {
-                    tracing::warn!("{}: task {} starts again: {error}", self.name, task.id);
-                    interrupted.push(task.id);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        for id in interrupted {
-            self.make_again(id);
-        }
-        self.metrics.add(Metrics { restored, ..Metrics::default() });
-        Ok(busy)
-    }
-
     /// After an error that others caused: nothing of the open transaction stays, and every task
     /// begins again from what is committed, its database kept. Other errors come back.
     fn recover(&mut self, error: Error) -> Result<(), Error> {
-        let Error::Broker(cause) = &error else {
-            return Err(error);
+        let cause = match &error {
+            Error::Broker(cause) => cause,
+            Error::State(cause) if cause.is_corrupt() => {
+                self.rebuild(cause);
+                return Ok(());
+            }
+            _ => return Err(error),
         };
         // A position before the log: others have the task, and what they committed is deleted.
         let overtaken = matches!(cause, BrokerError::OffsetOutOfRange { offset, beginning, .. } if offset < beginning);
@@ -415,7 +363,7 @@ impl StreamThread {
     /// Drops what is not committed and has all tasks made again. The producer is opened anew before
     /// anything is written, which ends the open transaction and fences every request of the old one
     /// that may still be on its way.
-    fn restart_tasks(&mut self) {
+    pub(super) fn restart_tasks(&mut self) {
         self.restarting = true;
         (self.since_commit, self.uncommitted) = (0, false);
         let tasks: Vec<TaskId> = self.tasks.keys().copied().collect();
@@ -425,7 +373,7 @@ impl StreamThread {
     }
 
     /// Takes a task back to before its restore, its database kept.
-    fn make_again(&mut self, id: TaskId) {
+    pub(super) fn make_again(&mut self, id: TaskId) {
         if let Some(mut task) = self.tasks.remove(&id) {
             task.close(false, &mut *self.consumer);
             self.waiting.insert(id, Some(task.into_overlay()));
@@ -450,6 +398,7 @@ impl StreamThread {
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(clean, &mut *self.consumer);
         }
+        self.waiting.clear();
         if !clean && let Err(error) = self.collector.abort() {
             tracing::debug!("{}: abort: {error}", self.name);
         }

@@ -7,7 +7,8 @@ use millstream_state::Overlay;
 use super::guarded::guarded;
 use super::internal_topics::written_topics;
 use super::partition_queue::PartitionQueue;
-use super::restore::{Restoration, RestoreProgress};
+use super::persistence::Persistence;
+use super::restore::{Restoration, TaskStart};
 use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector};
 use crate::error::{Error, ErrorPolicies, Panic, Stage};
@@ -22,7 +23,7 @@ use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topi
 const FETCH_BYTES: usize = 1024 * 1024;
 
 /// Where a task stands.
-enum Phase {
+pub(super) enum Phase {
     /// Its stores are coming back.
     Restoring(Restoration),
     /// Its stores are there; it waits for the group's committed offsets.
@@ -34,16 +35,18 @@ enum Phase {
 /// `StreamTask`).
 pub(crate) struct Task {
     pub(crate) id: TaskId,
-    nodes: Vec<NodeEntry>,
+    pub(super) nodes: Vec<NodeEntry>,
     /// For each queue the number of its source node and the source itself.
     sources: Vec<(u32, Arc<dyn SourceNode>)>,
-    queues: Vec<PartitionQueue>,
+    pub(super) queues: Vec<PartitionQueue>,
     pub(crate) state: TaskState,
     /// Its stores' numbers in the topology, in the order of the task's own numbers.
     pub(crate) stores: Vec<usize>,
-    changelogs: Vec<(usize, TopicPartition)>,
+    pub(super) changelogs: Vec<(usize, TopicPartition)>,
     writes: Vec<String>,
-    phase: Phase,
+    pub(super) phase: Phase,
+    /// When its database is to be written to the disk.
+    pub(super) persistence: Persistence,
 }
 
 impl Task {
@@ -53,7 +56,7 @@ impl Task {
         id: TaskId,
         setup: &TaskSetup<'_>,
         collector: &mut RecordCollector,
-        consumer: &mut dyn Consumer,
+        start: &mut TaskStart<'_>,
         kept: &mut Option<Overlay>,
     ) -> Result<Self, Error> {
         let TaskSetup { topology, config, plan, cache, wall_clock, .. } = *setup;
@@ -154,7 +157,7 @@ impl Task {
             failed_below: None,
             flushes: 0,
         };
-        let phase = match Restoration::begin(&mut state, &changelogs, consumer) {
+        let phase = match Restoration::begin(&mut state, &changelogs, start) {
             Ok(restoration) => Phase::Restoring(restoration),
             Err(error) => {
                 *kept = Some(state.overlay);
@@ -171,6 +174,7 @@ impl Task {
             changelogs,
             writes: written_topics(topology, id.sub_topology, application_id).into_iter().collect(),
             phase,
+            persistence: Persistence::new(start.now),
         })
     }
 
@@ -178,44 +182,7 @@ impl Task {
         matches!(self.phase, Phase::Running)
     }
 
-    /// Goes on with restoring and starting; gives the number of records restored.
-    pub(super) fn start(
-        &mut self,
-        config: &Config,
-        consumer: &mut dyn Consumer,
-        collector: &mut RecordCollector,
-        report: &mut dyn FnMut(RestoreProgress),
-    ) -> Result<u64, Error> {
-        let mut restored = 0;
-        if let Phase::Restoring(restoration) = &mut self.phase {
-            let (records, done) = restoration.advance(&mut self.state, consumer, report)?;
-            restored = records;
-            if done {
-                for (_, changelog) in &self.changelogs {
-                    consumer.unassign(changelog);
-                }
-                self.phase = Phase::Starting;
-            }
-        }
-        if matches!(self.phase, Phase::Starting) {
-            let committed = match consumer.committed(config.application_id(), &self.state.sources) {
-                Ok(committed) => committed,
-                Err(error) if error.is_retriable() => return Ok(restored),
-                Err(error) => return Err(error.into()),
-            };
-            for (queue, committed) in self.queues.iter_mut().zip(committed) {
-                let log = consumer.offsets(&queue.partition)?;
-                queue.start(committed, log, config.auto_offset_reset())?;
-                consumer.assign(&queue.partition, queue.fetched)?;
-                self.state.stream_time = self.state.stream_time.max(queue.partition_time);
-            }
-            self.phase = Phase::Running;
-            self.each_node(collector, |node, ctx| node.node.init(ctx))?;
-        }
-        Ok(restored)
-    }
-
-    fn each_node(
+    pub(super) fn each_node(
         &mut self,
         collector: &mut RecordCollector,
         work: impl Fn(&NodeEntry, &mut Context<'_>) -> crate::processor::NodeResult,
@@ -413,22 +380,6 @@ impl Task {
         self.queues.iter().map(|queue| (queue.partition.clone(), queue.position()))
     }
 
-    /// After the broker's commit: writes the overlay to the database, with the changelog offsets it
-    /// leads up to.
-    pub(super) fn commit_state(&mut self, collector: &RecordCollector) -> Result<(), Error> {
-        for (store, changelog) in &self.changelogs {
-            if let Some(offset) = collector.acknowledged(changelog)
-                // The producer may have written it in an earlier stay of the task, and others since.
-                && (self.state.overlay.changelog_offset(*store)).is_none_or(|at| at < offset)
-            {
-                self.state.overlay.set_changelog_offset(*store, offset);
-            }
-        }
-        self.state.overlay.commit()?;
-        self.queues.iter_mut().for_each(PartitionQueue::mark_committed);
-        Ok(())
-    }
-
     /// Repartition partitions with the offsets up to which they may be purged.
     pub(super) fn purgeable(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         let repartitions = self.queues.iter().filter(|queue| queue.is_repartition);
@@ -442,31 +393,6 @@ impl Task {
             .iter()
             .map(|queue| consumer.lag(&queue.partition).unwrap_or(0) + queue.buffered() as u64);
         lags.sum()
-    }
-
-    /// Stops reading; the nodes hear of it when the close is clean.
-    pub(super) fn close(&mut self, clean: bool, consumer: &mut dyn Consumer) {
-        for queue in &self.queues {
-            consumer.unassign(&queue.partition);
-        }
-        for (_, changelog) in &self.changelogs {
-            consumer.unassign(changelog);
-        }
-        if clean {
-            for entry in &self.nodes {
-                let closed = catch_unwind(AssertUnwindSafe(|| entry.node.close()));
-                if closed.is_err() {
-                    tracing::warn!("node '{}' panicked in its close", entry.name);
-                }
-            }
-        }
-    }
-
-    /// Gives the database back for the task's next life, all that is not committed dropped.
-    pub(super) fn into_overlay(self) -> Overlay {
-        let mut overlay = self.state.overlay;
-        overlay.abort();
-        overlay
     }
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use millstream_broker::{Broker, Clock, Waker};
 use millstream_state::StateBackend;
 
-use super::Config;
-use super::restore::RestoreProgress;
+use super::{Config, RestoreProgress};
 use crate::topology::Topology;
 
 /// When a stream thread commits, and how much it does in a step.

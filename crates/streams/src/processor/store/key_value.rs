@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use millstream_broker::{Headers, RecordView};
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_broker::{Headers, RecordBatch};
+use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder};
 
 use super::cache::WriteBackCache;
 use crate::codec::{
@@ -396,16 +396,19 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
         }
     }
 
-    fn restore(&mut self, overlay: &mut Overlay, record: &RecordView<'_>) {
-        let Some(key) = record.key else { return };
-        let value = record.value.map(|value| {
-            self.value_bytes.clear();
-            if self.options.timestamped {
-                self.value_bytes.extend_from_slice(&record.timestamp.to_be_bytes());
+    fn restore(&self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
+        let mut next = None;
+        for record in records.iter() {
+            next = Some(record.offset + 1);
+            let Some(key) = record.key else { continue };
+            match record.value {
+                None => into.push(key, None),
+                Some(value) if self.options.timestamped => {
+                    into.push(key, Some(&[&record.timestamp.to_be_bytes(), value]));
+                }
+                Some(value) => into.push(key, Some(&[value])),
             }
-            self.value_bytes.extend_from_slice(value);
-            &*self.value_bytes
-        });
-        overlay.write(self.options.number, key, value);
+        }
+        next
     }
 }

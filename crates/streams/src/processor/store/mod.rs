@@ -8,8 +8,8 @@ mod key_value;
 use std::any::Any;
 use std::sync::Arc;
 
-use millstream_broker::RecordView;
-use millstream_state::Overlay;
+use millstream_broker::RecordBatch;
+use millstream_state::RestoreBatch;
 
 use crate::processor::{Context, NodeResult, TopicHandle};
 
@@ -30,8 +30,9 @@ pub(crate) trait StateStore: Send {
     /// Makes room in the cache; everything in it has been flushed.
     fn evict(&mut self);
 
-    /// Takes a record of the changelog into the store.
-    fn restore(&mut self, overlay: &mut Overlay, record: &RecordView<'_>);
+    /// Turns records of the changelog into what the store keeps of them. Gives the offset after the
+    /// last of them, if there are any.
+    fn restore(&self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64>;
 }
 
 /// Where a store logs its changes.

@@ -22,6 +22,15 @@ pub enum ThreadExceptionPolicy {
     ShutdownClient,
 }
 
+/// Where stores are kept (Kafka's `default.dsl.store`, KIP-591).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// On disk, in RocksDB. Needs the crate's feature `rocksdb`.
+    RocksDb,
+    /// In memory: restored from the changelogs at every start.
+    InMemory,
+}
+
 /// What may be rearranged when a topology is built (Kafka's `topology.optimization`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

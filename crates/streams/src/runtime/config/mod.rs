@@ -20,7 +20,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{AutoOffsetReset, GroupProtocol, Guarantee, Optimization, ThreadExceptionPolicy};
+pub use choices::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 pub use error::ConfigError;
 pub use settings::Config;
 

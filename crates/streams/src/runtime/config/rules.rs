@@ -4,7 +4,9 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AutoOffsetReset, GroupProtocol, Guarantee, Optimization, ThreadExceptionPolicy};
+use super::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 use crate::error::ErrorPolicy;
 
 /// The texts that a setting of type `T` allows.
@@ -161,6 +163,22 @@ pub(super) const GROUP_PROTOCOL: Rule<GroupProtocol> = Rule {
     // The broker hands out tasks by itself, KIP-1071.
     later: &["streams"],
     ..one_of!(GroupProtocol: "classic" => Classic, "consumer" => Consumer)
+};
+
+pub(super) const STORE: Rule<Option<StoreKind>> = Rule {
+    expected: "`rocksDB` or `in_memory`, or nothing",
+    later: &[],
+    read: |text| match text {
+        "" => Some(None),
+        "rocksDB" => Some(Some(StoreKind::RocksDb)),
+        "in_memory" => Some(Some(StoreKind::InMemory)),
+        _ => None,
+    },
+    write: |kind| match kind {
+        None => String::new(),
+        Some(StoreKind::RocksDb) => "rocksDB".to_owned(),
+        Some(StoreKind::InMemory) => "in_memory".to_owned(),
+    },
 };
 
 pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use super::clients::ClientSettings;
 use super::rules::{
     BYTES, COUNT, ERROR_POLICY, GROUP_PROTOCOL, GUARANTEE, MILLIS, MILLIS_OR_NOTHING,
-    MILLIS_OR_OFF, NAME, OFFSET_RESET, OPTIMIZATION, PATH, REPLICAS, SERVERS, TEXT,
+    MILLIS_OR_OFF, NAME, OFFSET_RESET, OPTIMIZATION, PATH, REPLICAS, SERVERS, STORE, TEXT,
     THREAD_EXCEPTION,
 };
 use super::setting::{Setting, settings};
-use super::{AutoOffsetReset, GroupProtocol, Guarantee, Optimization, ThreadExceptionPolicy};
+use super::{
+    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
+};
 use crate::error::ErrorPolicy;
 
 settings! {
@@ -147,14 +149,40 @@ settings! {
     set with_replication_factor(replicas: u16) { Some(replicas) }
 
     /// The directory in which applications keep their state, each in one of its own; if nothing is
-    /// set, `millstream` in the system's directory for temporary files. Stores in memory, the only
-    /// ones so far, do not use it.
+    /// set, `millstream` in the system's directory for temporary files. Setting it keeps stores on
+    /// disk, where the crate was built for that (`default.dsl.store`). No two instances may share
+    /// it.
     "state.dir": PATH, default "", example "/var/lib/millstream";
     state_dir: Option<PathBuf>;
     get state_dir(self) -> PathBuf {
         self.state_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("millstream"))
     }
     set with_state_dir(directory: impl Into<PathBuf>) { Some(directory.into()) }
+
+    /// Where stores are kept; if nothing is set, on disk when the crate has the feature `rocksdb` and
+    /// `state.dir` is set, else in memory (KIP-591).
+    "default.dsl.store": STORE, default "", example "rocksDB";
+    default_dsl_store: Option<StoreKind>;
+    get default_dsl_store(self) -> StoreKind {
+        let on_disk = cfg!(feature = "rocksdb") && self.state_dir.is_some();
+        let kind = if on_disk { StoreKind::RocksDb } else { StoreKind::InMemory };
+        self.default_dsl_store.unwrap_or(kind)
+    }
+    set with_default_dsl_store(kind: StoreKind) { Some(kind) }
+
+    /// How long the databases of tasks that have gone to other instances are kept on disk, to
+    /// restore little if they come back.
+    "state.cleanup.delay.ms": MILLIS, default "600000", example "600000";
+    state_cleanup_delay: Duration;
+    get state_cleanup_delay(self) -> Duration { self.state_cleanup_delay }
+    set with_state_cleanup_delay(delay: Duration) { delay }
+
+    /// Memory that all databases on disk take together for blocks they have read and for writes
+    /// that are not on disk yet.
+    "rocksdb.memory.budget.bytes": BYTES, default "134217728", example "268435456";
+    rocksdb_memory_budget_bytes: usize;
+    get rocksdb_memory_budget_bytes(self) -> usize { self.rocksdb_memory_budget_bytes }
+    set with_rocksdb_memory_budget_bytes(bytes: usize) { bytes }
 
     /// What happens to a record whose bytes cannot be read. Kafka's handlers are understood by
     /// their class names.

@@ -1,0 +1,155 @@
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fs;
+use std::path::PathBuf;
+
+use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
+
+use super::backend::OpenTask;
+use super::commit::{commit, write_options};
+use super::failure::failure;
+use super::layout::{USED_KEY, entry_key};
+use super::open::CONDEMNED;
+use super::restore::HeldBack;
+use super::scan::scan;
+use crate::{CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateError};
+
+/// A store of an open database.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) name: String,
+    /// Up to where in its changelog it reaches, with what is held back.
+    pub(super) offset: Option<i64>,
+    pub(super) held_back: HeldBack,
+}
+
+impl Store {
+    pub(super) fn new(name: &str, offset: Option<i64>) -> Self {
+        Self { name: name.to_owned(), offset, held_back: HeldBack::default() }
+    }
+}
+
+/// The database of a task.
+pub(super) struct RocksDatabase {
+    pub(super) db: DB,
+    pub(super) stores: Vec<Store>,
+    used_at: Option<i64>,
+    pub(super) path: PathBuf,
+    key: RefCell<Vec<u8>>,
+    /// Number of the next file of a restore.
+    pub(super) next_file: u64,
+    /// After the database itself: whoever opens it next finds it closed.
+    pub(super) open: OpenTask,
+}
+
+impl RocksDatabase {
+    pub(super) fn new(
+        db: DB,
+        stores: Vec<Store>,
+        used_at: Option<i64>,
+        path: PathBuf,
+        open: OpenTask,
+    ) -> Self {
+        Self { db, stores, used_at, path, key: RefCell::default(), next_file: 0, open }
+    }
+
+    /// The column family of a store.
+    pub(super) fn family(&self, store: usize) -> Result<&ColumnFamily, StateError> {
+        let name = &self.stores[store].name;
+        self.db.cf_handle(name).ok_or_else(|| {
+            StateError::failed(&self.open.task, format!("store '{name}' is not in its database"))
+        })
+    }
+
+    /// The error of this database. Damage is noted, so that the next to open it sets it aside.
+    #[cold]
+    pub(super) fn failed(&self, error: &rocksdb::Error) -> StateError {
+        let error = failure(&self.open.task, &self.path, error);
+        if error.is_corrupt()
+            && let Err(unnoted) = fs::write(self.path.join(CONDEMNED), &error.reason)
+        {
+            tracing::warn!("{error}: this cannot be noted beside it: {unnoted}");
+        }
+        error
+    }
+
+    fn flush(&self, wait: bool) -> Result<(), rocksdb::Error> {
+        let mut options = FlushOptions::default();
+        options.set_wait(wait);
+        let names = self.stores.iter().map(|store| store.name.as_str());
+        let names = names.chain([DEFAULT_COLUMN_FAMILY_NAME]);
+        for family in names.filter_map(|name| self.db.cf_handle(name)) {
+            self.db.flush_cf_opt(family, &options)?;
+        }
+        Ok(())
+    }
+}
+
+impl Database for RocksDatabase {
+    fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
+        let mut buffer = self.key.borrow_mut();
+        let found = self.db.get_pinned_cf(self.family(store)?, entry_key(&mut buffer, key));
+        let found = found.map_err(|error| self.failed(&error))?;
+        Ok(found.map(|value| Cow::Owned(value.to_vec())))
+    }
+
+    fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
+        scan(self, store, range, order)
+    }
+
+    fn approximate_len(&self, store: usize) -> u64 {
+        let Ok(family) = self.family(store) else { return 0 };
+        let keys = self.db.property_int_value_cf(family, "rocksdb.estimate-num-keys");
+        // One of the keys is the changelog offset.
+        keys.ok().flatten().map_or(0, |keys| keys.saturating_sub(1))
+    }
+
+    fn changelog_offset(&self, store: usize) -> Option<i64> {
+        self.stores[store].offset
+    }
+
+    fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError> {
+        self.write_held_back()?;
+        commit(self, batch)
+    }
+
+    fn restore(
+        &mut self,
+        store: usize,
+        records: &mut RestoreBatch,
+        offset: i64,
+    ) -> Result<(), StateError> {
+        self.hold_back(store, records, offset)
+    }
+
+    fn persist(&mut self, now_ms: i64, wait: bool) -> Result<(), StateError> {
+        self.write_held_back()?;
+        let used = self.db.put_opt(USED_KEY, now_ms.to_be_bytes(), &write_options());
+        used.and_then(|()| self.flush(wait)).map_err(|error| self.failed(&error))?;
+        self.used_at = Some(now_ms);
+        Ok(())
+    }
+
+    fn used_at(&self) -> Option<i64> {
+        self.used_at
+    }
+
+    fn reset(&mut self, store: usize) -> Result<(), StateError> {
+        self.forget_held_back(store);
+        let store = &mut self.stores[store];
+        store.offset = None;
+        let options = self.open.shared.memory.store(&store.name);
+        // The offset is in the family too. A crash in between leaves no store, which is empty.
+        let made = self.db.drop_cf(&store.name);
+        let made = made.and_then(|()| self.db.create_cf(&store.name, &options));
+        made.map_err(|error| self.failed(&error))
+    }
+}
+
+impl Drop for RocksDatabase {
+    fn drop(&mut self) {
+        for store in 0..self.stores.len() {
+            self.forget_held_back(store);
+        }
+    }
+}

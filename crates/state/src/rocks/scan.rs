@@ -1,0 +1,66 @@
+//! Scans of a range.
+
+use std::borrow::Cow;
+
+use rocksdb::{DBRawIterator, ReadOptions};
+
+use super::database::RocksDatabase;
+use super::layout::{entry_range, key_of};
+use crate::{Entry, KeyRange, Scan, ScanOrder, StateError};
+
+pub(super) fn scan<'a>(
+    database: &'a RocksDatabase,
+    store: usize,
+    range: &KeyRange,
+    order: ScanOrder,
+) -> Scan<'a> {
+    let (start, end) = entry_range(range);
+    if start >= end {
+        return Box::new(std::iter::empty());
+    }
+    let family = match database.family(store) {
+        Ok(family) => family,
+        Err(error) => return Box::new(std::iter::once(Err(error))),
+    };
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(start);
+    options.set_iterate_upper_bound(end);
+    let cursor = database.db.raw_iterator_cf_opt(family, options);
+    Box::new(RocksScan { database, cursor, order, place: Place::Before })
+}
+
+/// Where the cursor stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    OnEntry,
+    Ended,
+}
+
+struct RocksScan<'a> {
+    database: &'a RocksDatabase,
+    cursor: DBRawIterator<'a>,
+    order: ScanOrder,
+    place: Place,
+}
+
+impl<'a> Iterator for RocksScan<'a> {
+    type Item = Result<Entry<'a>, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match (self.place, self.order) {
+            (Place::Before, ScanOrder::Forward) => self.cursor.seek_to_first(),
+            (Place::Before, ScanOrder::Reverse) => self.cursor.seek_to_last(),
+            (Place::OnEntry, ScanOrder::Forward) => self.cursor.next(),
+            (Place::OnEntry, ScanOrder::Reverse) => self.cursor.prev(),
+            (Place::Ended, _) => return None,
+        }
+        if let Some((key, value)) = self.cursor.item() {
+            self.place = Place::OnEntry;
+            let (key, value) = (key_of(key).to_vec(), value.to_vec());
+            return Some(Ok((Cow::Owned(key), Cow::Owned(value))));
+        }
+        self.place = Place::Ended;
+        self.cursor.status().err().map(|error| Err(self.database.failed(&error)))
+    }
+}

@@ -1,0 +1,34 @@
+//! Where an application keeps its stores, by its settings.
+
+use std::sync::Arc;
+
+use millstream_state::{MemoryBackend, StateBackend};
+
+use super::{Config, StoreKind};
+use crate::error::Error;
+
+/// Whether this build can do what the settings ask for.
+pub(super) fn check(config: &Config) -> Result<(), Error> {
+    if config.default_dsl_store() == StoreKind::RocksDb && !cfg!(feature = "rocksdb") {
+        return Err(Error::Config(
+            "`default.dsl.store` = `rocksDB` needs the crate's feature `rocksdb`: switch it on in Cargo.toml, or set `in_memory`".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Opens it. What is on disk belongs to this process until the last thread has dropped it.
+pub(super) fn open(config: &Config) -> Result<Arc<dyn StateBackend>, Error> {
+    check(config)?;
+    #[cfg(feature = "rocksdb")]
+    if config.default_dsl_store() == StoreKind::RocksDb {
+        use millstream_state::rocks::{RocksBackend, RocksOptions};
+        let options = RocksOptions {
+            memory_budget: config.rocksdb_memory_budget_bytes(),
+            ..RocksOptions::default()
+        };
+        let backend = RocksBackend::open(config.state_dir(), config.application_id(), options)?;
+        return Ok(Arc::new(backend));
+    }
+    Ok(Arc::new(MemoryBackend))
+}
