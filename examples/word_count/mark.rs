@@ -45,8 +45,10 @@ impl Marker {
     /// from now on has seen all that was committed before it was set.
     pub(crate) fn is_decided(&mut self, mark: &Mark) -> Result<bool, Error> {
         for (partition, at) in mark.partitions.iter().zip(&mark.offsets) {
-            if self.consumer.offsets(partition)?.last_stable < at.end {
-                return Ok(false);
+            match self.consumer.offsets(partition) {
+                Ok(now) if now.last_stable >= at.end => {}
+                Err(error) if !error.is_retriable() => return Err(error.into()),
+                _ => return Ok(false),
             }
         }
         Ok(true)
@@ -55,7 +57,8 @@ impl Marker {
     /// Whether `group` has committed all that lies before the mark.
     pub(crate) fn is_passed(&mut self, mark: &Mark, group: &str) -> Result<bool, Error> {
         let committed = match self.consumer.committed(group, &mark.partitions) {
-            Err(BrokerError::UnstableOffsets(_)) => return Ok(false),
+            // Of an open transaction, say.
+            Err(error) if error.is_retriable() => return Ok(false),
             committed => committed?,
         };
         Ok(committed.into_iter().zip(&mark.offsets).all(|(committed, at)| {
