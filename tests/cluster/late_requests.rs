@@ -35,7 +35,7 @@ fn a_hundred_faults_and_nothing_torn_lost_or_doubled() {
         .with_transaction_timeout(Duration::from_secs(3))
         .set("bootstrap.servers", server.proxy().bootstrap())
         .unwrap();
-    let app = application(config);
+    let app = application(config).unwrap();
     app.start().unwrap();
     let mut feeder = Feeder::new(&*direct, "late");
     let mut results = Results::of(&*direct, "late");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use millstream::broker::kafka::{KafkaBroker, KafkaConfig};
 use millstream::broker::{Broker, BrokerError, NewTopic, ProducerOptions, TopicPartition};
-use millstream::{Config, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer};
+use millstream::{Config, Error, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer};
 
 pub(crate) const GROUPS: i64 = 7;
 const PARTITIONS: u32 = 2;
@@ -43,7 +43,7 @@ pub(crate) fn create_topics(broker: &dyn Broker, name: &str) {
 }
 
 /// The application, with the settings of `config`; its topics have its name in front.
-pub(crate) fn application(config: Config) -> StreamsApp {
+pub(crate) fn application(config: Config) -> Result<StreamsApp, Error> {
     let name = config.application_id().to_owned();
     let builder = StreamsBuilder::new();
     let numbers = builder.stream::<String, i64>(format!("{name}-numbers").as_str());
@@ -53,7 +53,7 @@ pub(crate) fn application(config: Config) -> StreamsApp {
         .group_by(|_, number| format!("g{}", number % GROUPS))
         .count("per-group")
         .to(format!("{name}-counts").as_str());
-    StreamsApp::new(builder.build().unwrap(), config).unwrap()
+    StreamsApp::new(builder.build()?, config)
 }
 
 /// Writes the next numbers, as many as asked for, and remembers how far it has come.
