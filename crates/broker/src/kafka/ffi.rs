@@ -572,9 +572,10 @@ unsafe fn consumed<'a>(message: *mut sys::rd_kafka_message_t) -> Consumed<'a> {
                     timestamp: sys::rd_kafka_message_timestamp(message, &mut kind),
                     key: bytes(raw.key, raw.key_len),
                     value: bytes(raw.payload, raw.len),
-                    headers: match checked(found) {
-                        Ok(()) => rust_headers(headers),
-                        Err(_) => Headers::new(),
+                    // Most records have none, and an error would be put into words.
+                    headers: match found {
+                        RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => rust_headers(headers),
+                        _ => Headers::new(),
                     },
                 }
             }
