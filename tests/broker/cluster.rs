@@ -149,7 +149,12 @@ impl Cluster {
         let number = self.topics.fetch_add(1, Ordering::SeqCst);
         let name = self.name(&format!("topic-{number}"));
         let mut admin = self.broker.admin().unwrap();
-        admin.create_topics(&[topic(&name)]).unwrap();
+        let mut topic = topic(&name);
+        if self.is_real {
+            // The records of the tests are of 1970.
+            topic = topic.config("retention.ms", "-1");
+        }
+        admin.create_topics(&[topic]).unwrap();
         TopicPartition::new(name, 0)
     }
 

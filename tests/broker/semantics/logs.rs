@@ -18,7 +18,6 @@ pub fn records_come_back_in_order(cluster: &Cluster) {
     producer.send(&partition, &mut buffer).unwrap();
     assert!(buffer.is_empty());
     send(&mut *producer, &partition, &["b", "c"]);
-    producer.flush().unwrap();
     assert_eq!(producer.acknowledged(&partition), Some(3));
 
     let mut consumer = cluster.consumer();
@@ -30,6 +29,13 @@ pub fn records_come_back_in_order(cluster: &Cluster) {
     assert_eq!(first.headers(), headers);
     let rest = drain(&mut *consumer, &partition);
     assert_eq!(rest, [(1, "b".to_owned()), (2, "c".to_owned())]);
+
+    consumer.assign(&partition, 0).unwrap();
+    let mut times = Vec::new();
+    while let Some(batch) = consumer.fetch(&partition, 1000).unwrap() {
+        times.extend(batch.iter().map(|record| record.timestamp));
+    }
+    assert_eq!(times, [7, 0, 0], "0 is a time like any other");
 }
 
 pub fn a_batch_is_cut_to_size_and_goes_on_where_it_ended(cluster: &Cluster) {
