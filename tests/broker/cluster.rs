@@ -69,7 +69,7 @@ impl Cluster {
             is_real: true,
             knows_static_members: protocol == millstream_broker::kafka::GroupProtocol::Classic,
             poll_timeout: Duration::from_secs(2),
-            transaction_timeout: Duration::from_secs(1),
+            transaction_timeout: Duration::from_secs(5),
             suffix: format!("-{}", uuid::Uuid::new_v4().simple()),
             ..Self::of(ManualClock::at(0), move || {
                 Box::new(KafkaBroker::connect(config.clone()).unwrap())
