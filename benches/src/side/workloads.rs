@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use millstream::codec::{CodecError, WireCodec};
-use millstream::{KStream, StreamsBuilder, Topic, Topology, Wire};
+use millstream::codec::{Codec, CodecError, WireCodec};
+use millstream::{KStream, Materialized, StreamsBuilder, Topic, Topology, Wire};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
@@ -13,7 +13,7 @@ use crate::counted::{Counter, Counts, Read, Written};
 /// Counts words read back: their type knows its format, so the counter is not handed to it.
 static MID: OnceLock<Arc<Counter>> = OnceLock::new();
 
-/// A word, which is a string that is counted when it is read.
+/// A word, which is a string that is counted when it is read back.
 #[derive(Clone)]
 struct Word(String);
 
@@ -27,6 +27,19 @@ impl Wire for Word {
             counter.add();
         }
         String::decode(bytes).map(Self)
+    }
+}
+
+/// A word in the store, which reads its keys too.
+struct Stored;
+
+impl Codec<Word> for Stored {
+    fn encode(&self, word: &Word, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        word.encode(out)
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Word, CodecError> {
+        String::decode(bytes).map(Word)
     }
 }
 
@@ -67,7 +80,7 @@ pub fn topology(arguments: &Arguments, counts: &Counts) -> Result<Topology, Fail
                 .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
                 .group_by(|_, word| Word(word.clone()))
                 .named("words")
-                .count("counts")
+                .count(Materialized::with("counts", Stored, WireCodec::new()))
                 .to(sink(arguments, counts));
         }
         "w3-count" | "w10-restore" => builder
