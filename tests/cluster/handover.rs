@@ -51,7 +51,9 @@ fn ours(name: &str, guarantee: Guarantee) -> StreamsApp {
 fn in_turns(name: &str, guarantee: Guarantee, java_begins: bool) {
     let broker = broker(&server());
     let (lines_topic, counts_topic) = (format!("{name}-lines"), format!("{name}-counts"));
-    let topics = [&lines_topic, &counts_topic].map(|topic| NewTopic::new(topic, PARTITIONS));
+    // The records are of 1970.
+    let topics = [&lines_topic, &counts_topic]
+        .map(|topic| NewTopic::new(topic, PARTITIONS).config("retention.ms", "-1"));
     broker.admin().unwrap().create_topics(&topics).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let java = JavaOptions::new(server(), name)

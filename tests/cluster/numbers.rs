@@ -37,7 +37,9 @@ pub(crate) fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) ->
 /// Makes the topics of the application `name`.
 pub(crate) fn create_topics(broker: &dyn Broker, name: &str) {
     for topic in TOPICS {
-        let topic = NewTopic::new(format!("{name}-{topic}"), PARTITIONS);
+        // The records are of 1970.
+        let topic =
+            NewTopic::new(format!("{name}-{topic}"), PARTITIONS).config("retention.ms", "-1");
         broker.admin().unwrap().create_topics(&[topic]).unwrap();
     }
 }
