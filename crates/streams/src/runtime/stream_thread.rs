@@ -255,8 +255,10 @@ impl StreamThread {
     }
 
     /// Hands what is buffered to the producer, when it has waited or nothing comes to fill it up.
+    /// What is in a transaction nobody sees before its commit, which hands it over.
     fn send_buffered(&mut self, busy: bool) -> Result<(), Error> {
-        if self.options.pace == Pace::Interval && self.collector.has_buffered() {
+        let is_seen = self.options.pace == Pace::Interval && !self.is_exactly_once();
+        if is_seen && self.collector.has_buffered() {
             let now = self.options.clock.monotonic();
             if !busy || now >= self.next_send {
                 self.collector.send()?;
