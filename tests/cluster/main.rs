@@ -1,6 +1,7 @@
 //! Applications on a real Kafka broker.
 
 mod errors;
+mod handover;
 mod late_requests;
 mod numbers;
 mod torn;

@@ -116,10 +116,6 @@ impl Results {
         self.latest.values().sum()
     }
 
-    pub(crate) fn copied(&self) -> usize {
-        self.seen.len()
-    }
-
     /// Waits until `fed` numbers are through, and checks that each was once.
     #[track_caller]
     pub(crate) fn check(&mut self, fed: i64) {

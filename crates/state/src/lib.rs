@@ -6,6 +6,7 @@
 
 mod batch;
 mod database;
+mod entries;
 mod error;
 mod memory;
 mod overlay;

@@ -1,12 +1,11 @@
-//! The database in memory: a hash map a store. An ordered index of the keys is kept from the first
+//! The database in memory: a hash table a store. An ordered index of the keys is kept from the first
 //! scan on, so a store that is never scanned does not pay for order.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
-
+use crate::entries::Entries;
 use crate::{
     CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
 };
@@ -23,7 +22,7 @@ impl StateBackend for MemoryBackend {
 
 #[derive(Debug, Default)]
 struct MemoryStore {
-    entries: FxHashMap<Box<[u8]>, Box<[u8]>>,
+    entries: Entries,
     ordered: OnceCell<BTreeSet<Box<[u8]>>>,
     changelog_offset: Option<i64>,
 }
@@ -37,21 +36,15 @@ impl MemoryStore {
             self.entries.remove(key);
             return;
         };
-        match self.entries.get_mut(key) {
-            // The same place serves again: counters and the like stay as long as they are.
-            Some(kept) if kept.len() == value.len() => kept.copy_from_slice(value),
-            Some(kept) => *kept = value.into(),
-            None => {
-                if let Some(ordered) = self.ordered.get_mut() {
-                    ordered.insert(key.into());
-                }
-                self.entries.insert(key.into(), value.into());
-            }
+        if self.entries.insert(key, value)
+            && let Some(ordered) = self.ordered.get_mut()
+        {
+            ordered.insert(key.into());
         }
     }
 
     fn ordered(&self) -> &BTreeSet<Box<[u8]>> {
-        self.ordered.get_or_init(|| self.entries.keys().cloned().collect())
+        self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect())
     }
 }
 
@@ -70,7 +63,7 @@ impl MemoryDatabase {
 
 impl Database for MemoryDatabase {
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
-        Ok(self.stores[store].entries.get(key).map(|value| Cow::Borrowed(&**value)))
+        Ok(self.stores[store].entries.get(key).map(|(_, value)| Cow::Borrowed(value)))
     }
 
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
@@ -80,8 +73,8 @@ impl Database for MemoryDatabase {
         };
         let keys = store.ordered().range::<[u8], _>(bounds);
         let entry = |key: &[u8]| {
-            let (key, value) = store.entries.get_key_value(key)?;
-            Some(Ok((Cow::Borrowed(&**key), Cow::Borrowed(&**value))))
+            let (key, value) = store.entries.get(key)?;
+            Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))))
         };
         match order {
             ScanOrder::Forward => Box::new(keys.filter_map(move |key| entry(key))),

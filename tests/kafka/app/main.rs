@@ -2,12 +2,11 @@
 //!
 //! Each number of the topic `numbers` goes to `copy-a` and to `copy-b`, and is counted in its group
 //! behind a repartition topic; the counts go to `counts`. What happens is told on standard output,
-//! a line each: `state STATE`, and `restore CHANGELOG TOTAL LENGTH new|kept` when a store is
-//! restored: how much of its changelog was read, and whether its database was on disk when the
-//! process started. On standard input: `dump` prints the store as `entry KEY COUNT` lines and
-//! `dumped`; `stop` closes the application. The end of the input ends the process at once.
+//! a line each: `state STATE`, and `restore CHANGELOG TOTAL LENGTH` when a store has been restored:
+//! how much of its changelog was read. On standard input: `dump` prints the store as
+//! `entry KEY COUNT` lines and `dumped`; `stop` closes the application. The end of the input ends
+//! the process at once.
 
-mod kept;
 mod log;
 
 use std::io::{BufRead, Write, stdin, stdout};
@@ -18,8 +17,6 @@ use std::time::Duration;
 
 use millstream::broker::{ConsumerOptions, TopicPartition};
 use millstream::{Config, Error, RestoreProgress, StreamsApp, StreamsBuilder, Topology};
-
-use kept::KeptDatabases;
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -58,7 +55,6 @@ fn run() -> Result<(), Error> {
     let settings: Vec<_> = std::env::args().skip(1).collect();
     let settings = settings.iter().filter_map(|setting| setting.split_once('='));
     let config = Config::from_pairs(settings)?;
-    let kept = KeptDatabases::in_folder(config.state_dir().as_ref());
     let app = StreamsApp::new(topology()?, config)?;
     let (sender, events) = channel();
     let (restored, ended) = (sender.clone(), sender.clone());
@@ -78,7 +74,7 @@ fn run() -> Result<(), Error> {
     app.start()?;
     for event in events {
         match event {
-            Event::Restored(progress) => tell_restored(&app, &kept, &progress)?,
+            Event::Restored(progress) => tell_restored(&app, &progress)?,
             Event::Command(command) if command == "dump" => dump(&app)?,
             Event::Command(_) | Event::Ended => break,
         }
@@ -95,17 +91,12 @@ fn listen(sender: Sender<Event>) {
     });
 }
 
-fn tell_restored(
-    app: &StreamsApp,
-    kept: &KeptDatabases,
-    progress: &RestoreProgress,
-) -> Result<(), Error> {
+fn tell_restored(app: &StreamsApp, progress: &RestoreProgress) -> Result<(), Error> {
     let (topic, partition) = progress.changelog.rsplit_once('-').unwrap_or_default();
     let partition = TopicPartition::new(topic, partition.parse().unwrap_or_default());
     let log = app.broker().consumer(ConsumerOptions::default())?.offsets(&partition)?;
     let length = log.end - log.beginning;
-    let origin = if kept.has(&progress.task.to_string()) { "kept" } else { "new" };
-    tell(&format!("restore {} {} {length} {origin}", progress.changelog, progress.total));
+    tell(&format!("restore {} {} {length}", progress.changelog, progress.total));
     Ok(())
 }
 

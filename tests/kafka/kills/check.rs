@@ -12,13 +12,13 @@ use crate::JavaTopics;
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 const DUMP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Waits until all `fed` numbers are counted, and compares everything with what it has to be.
+/// Waits until all numbers are counted, and compares everything with what it has to be.
 pub(super) fn results(
     instances: &mut [Instance],
     topics: &JavaTopics,
-    fed: u64,
     report: &mut KillReport,
 ) -> Result<(), String> {
+    let fed = report.records;
     let expected = expected_counts(fed);
     let counts = settled_counts(topics, fed);
     compare("the counts", &expected, &counts, report);

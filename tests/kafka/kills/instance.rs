@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -8,6 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const ABORTED: i32 = 6;
+/// A store that is changed is written to the disk within five seconds.
+const WRITTEN_AFTER: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A process of the application, again and again over the same folder.
@@ -20,7 +23,23 @@ pub(super) struct Instance {
     child: Child,
     /// The process ends when this does.
     commands: Option<ChildStdin>,
-    told: Arc<Mutex<Vec<String>>>,
+    told: Told,
+    /// Changelogs of stores that earlier processes have had long enough to have them on disk.
+    on_disk: BTreeSet<String>,
+}
+
+/// Lines, and when they came.
+type Told = Arc<Mutex<Vec<(Instant, String)>>>;
+
+/// A store that has been restored.
+#[derive(Debug)]
+pub(super) struct Restore {
+    pub(super) changelog: String,
+    /// Offsets read.
+    pub(super) total: u64,
+    /// The changelog's.
+    pub(super) length: u64,
+    pub(super) was_on_disk: bool,
 }
 
 impl Instance {
@@ -28,12 +47,12 @@ impl Instance {
         program: &Path,
         folder: PathBuf,
         settings: Vec<String>,
-        failpoint: Option<&str>,
     ) -> Result<Self, String> {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let (child, commands, told) = spawn(program, &settings, &folder.join("log-1"), failpoint)?;
+        let (child, commands, told) = spawn(program, &settings, &folder.join("log-1"), None)?;
         let program = program.to_owned();
-        Ok(Self { program, folder, settings, starts: 1, child, commands, told })
+        let on_disk = BTreeSet::new();
+        Ok(Self { program, folder, settings, starts: 1, child, commands, told, on_disk })
     }
 
     /// Starts it again after it has ended.
@@ -61,16 +80,46 @@ impl Instance {
         self.ended().is_some_and(|status| status.signal() == Some(ABORTED))
     }
 
-    /// What this process has told so far.
-    pub(super) fn told(&self) -> MutexGuard<'_, Vec<String>> {
+    fn told(&self) -> MutexGuard<'_, Vec<(Instant, String)>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The restores of this process, once it has ended.
+    pub(super) fn take_restores(&mut self) -> Vec<Restore> {
+        let (mut restores, mut kept) = (Vec::new(), Vec::new());
+        for (at, line) in self.told().drain(..) {
+            let words: Vec<_> = line.split(' ').collect();
+            let ["restore", changelog, total, length] = words[..] else { continue };
+            let changelog = changelog.to_owned();
+            if at.elapsed() > WRITTEN_AFTER {
+                kept.push(changelog.clone());
+            }
+            restores.push(Restore {
+                total: total.parse().unwrap_or_default(),
+                length: length.parse().unwrap_or_default(),
+                was_on_disk: self.on_disk.contains(&changelog),
+                changelog,
+            });
+        }
+        self.on_disk.extend(kept);
+        restores
+    }
+
+    /// The end of its log.
+    pub(super) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.folder.join(format!("log-{}", self.starts)));
+        let log = log.unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
+
+    /// Waits until it has told this.
     pub(super) fn wait_for(&mut self, line: &str, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
-        while !self.told().iter().any(|told| told == line) {
+        while !self.told().iter().any(|(_, told)| told == line) {
             if let Some(status) = self.ended() {
-                return Err(format!("{} ended with {status}", self.folder.display()));
+                let words = self.last_words();
+                return Err(format!("{} ended: {status}\n{words}", self.folder.display()));
             }
             if Instant::now() > end {
                 return Err(format!("{}: no '{line}' within {limit:?}", self.folder.display()));
@@ -85,7 +134,7 @@ impl Instance {
         self.command("dump")?;
         self.wait_for("dumped", limit)?;
         let told = self.told();
-        let entries = told.iter().filter_map(|line| {
+        let entries = told.iter().filter_map(|(_, line)| {
             let (key, count) = line.strip_prefix("entry ")?.split_once(' ')?;
             Some((key.to_owned(), count.parse().ok()?))
         });
@@ -123,7 +172,7 @@ impl Drop for Instance {
     }
 }
 
-type Spawned = (Child, Option<ChildStdin>, Arc<Mutex<Vec<String>>>);
+type Spawned = (Child, Option<ChildStdin>, Told);
 
 fn spawn(
     program: &Path,
@@ -144,10 +193,11 @@ fn spawn(
         .spawn()
         .map_err(told)?;
     let (commands, output) = (child.stdin.take(), child.stdout.take().expect("it is piped"));
-    let lines = Arc::<Mutex<Vec<String>>>::default();
+    let lines = Told::default();
     let heard = lines.clone();
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let line = (Instant::now(), line);
             heard.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     });

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::instance::Instance;
+use super::instance::{Instance, Restore};
 
 /// What came of a [`KillPlan`](super::KillPlan).
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub struct KillReport {
     pub records: u64,
     /// Stores that were restored, and offsets read for that.
     pub restores: (u64, u64),
+    /// How many of them were on disk.
+    pub restores_from_disk: u64,
     /// The largest part of a changelog that was read for a store that was on disk, in offsets, and
     /// the changelog's length then.
     pub longest_restore: (u64, u64),
@@ -23,21 +25,17 @@ pub struct KillReport {
 }
 
 impl KillReport {
-    /// Takes what an instance told of its restores. A store that was on disk is not restored in
-    /// full.
-    pub(super) fn take_restores(&mut self, instance: &Instance) {
-        for line in instance.told().iter() {
-            let words: Vec<_> = line.split(' ').collect();
-            let ["restore", changelog, total, length, origin] = words[..] else { continue };
-            let (Ok(total), Ok(length)) = (total.parse::<u64>(), length.parse::<u64>()) else {
-                self.problems.push(line.clone());
-                continue;
-            };
+    /// Takes what an instance told of its restores. A store that it has had on disk is not restored
+    /// in full.
+    pub(super) fn take_restores(&mut self, instance: &mut Instance) {
+        for restore in instance.take_restores() {
+            let Restore { changelog, total, length, was_on_disk } = restore;
             self.restores.0 += 1;
             self.restores.1 += total;
-            if origin == "kept" {
+            if was_on_disk {
+                self.restores_from_disk += 1;
                 self.longest_restore = self.longest_restore.max((total, length));
-                if total > 0 && total >= length {
+                if total >= length {
                     self.problems.push(format!("{changelog} was restored in full: {total}"));
                 }
             }
@@ -51,11 +49,10 @@ impl fmt::Display for KillReport {
         for (place, (hit, missed)) in &self.aimed {
             writeln!(f, "  {place}: {hit} hit, {missed} not come to in time")?;
         }
-        let ((stores, offsets), (longest, length)) = (self.restores, self.longest_restore);
-        writeln!(
-            f,
-            "{stores} stores restored, {offsets} offsets read; of one on disk at most {longest} of {length}"
-        )?;
+        let (stores, offsets) = self.restores;
+        writeln!(f, "{stores} stores restored, {offsets} offsets read")?;
+        let (count, (longest, length)) = (self.restores_from_disk, self.longest_restore);
+        writeln!(f, "  {count} of them were on disk: at most {longest} offsets of {length} read")?;
         match self.problems.len() {
             0 => writeln!(f, "no problems"),
             count => writeln!(f, "{count} problems:\n{}", self.problems.join("\n")),

@@ -55,6 +55,11 @@ impl RecordCollector {
         self.wants_send
     }
 
+    /// Whether something waits to be handed over.
+    pub(crate) fn has_buffered(&self) -> bool {
+        !self.filled.is_empty()
+    }
+
     /// Whether something has been written since the last commit.
     pub(crate) fn has_uncommitted(&self) -> bool {
         self.has_sent || !self.filled.is_empty()

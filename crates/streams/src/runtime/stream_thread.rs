@@ -20,6 +20,9 @@ use crate::processor::CacheBudget;
 
 /// How often the pause between two recoveries is doubled, from 1 ms.
 const MOST_DOUBLINGS: u32 = 7;
+/// A record that was written waits no longer for others to fill the buffer it is in: at least once,
+/// whoever reads the topic would wait with it until the commit.
+const BUFFERED_FOR: Duration = Duration::from_millis(10);
 
 /// A member of the group with its tasks, its consumer and its producer. A plain struct: whoever owns
 /// it calls [`step`](Self::step) again and again, an operating-system thread in an application, a
@@ -38,6 +41,8 @@ pub struct StreamThread {
     pub(super) tasks: BTreeMap<TaskId, Task>,
     /// Tasks to be made, each with the database of its earlier life in this thread.
     pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
+    /// The task that restored last.
+    pub(super) last_started: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
     pub(super) cache: Option<CacheBudget>,
@@ -58,6 +63,8 @@ pub struct StreamThread {
     pub(super) since_commit: usize,
     /// Whether anything has been done since the last commit.
     pub(super) uncommitted: bool,
+    /// When what is buffered is handed to the producer at the latest.
+    next_send: Duration,
 }
 
 impl StreamThread {
@@ -106,6 +113,7 @@ impl StreamThread {
             identity: None,
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            last_started: None,
             restarting: false,
             cache,
             requests: None,
@@ -116,6 +124,7 @@ impl StreamThread {
             closed: false,
             since_commit: 0,
             uncommitted: false,
+            next_send: now,
             options,
         })
     }
@@ -202,6 +211,7 @@ impl StreamThread {
             // What a commit makes visible may be this thread's own input.
             busy |= self.commit()?;
         }
+        self.send_buffered(busy)?;
         self.keep_state()?;
         if busy { Ok(Step::Busy) } else { Ok(Step::Idle(self.idle_time(now))) }
     }
@@ -242,6 +252,18 @@ impl StreamThread {
             }
         }
         Ok((processed, blocked))
+    }
+
+    /// Hands what is buffered to the producer, when it has waited or nothing comes to fill it up.
+    fn send_buffered(&mut self, busy: bool) -> Result<(), Error> {
+        if self.options.pace == Pace::Interval && self.collector.has_buffered() {
+            let now = self.options.clock.monotonic();
+            if !busy || now >= self.next_send {
+                self.collector.send()?;
+                self.next_send = now + BUFFERED_FOR;
+            }
+        }
+        Ok(())
     }
 
     fn idle_time(&self, wall_ms: i64) -> Duration {

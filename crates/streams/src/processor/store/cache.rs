@@ -3,13 +3,14 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use super::slot_key::SlotKey;
 use crate::processor::{CacheBudget, Origin};
 use crate::record::Timestamped;
 
 /// One cached key.
 #[derive(Debug)]
 pub(super) struct Slot<V> {
-    pub(super) key: Box<[u8]>,
+    pub(super) key: SlotKey,
     /// The live value; `None` when the key has none.
     pub(super) value: Option<Timestamped<V>>,
     /// The record of the last write; only meaningful while dirty.
@@ -48,15 +49,16 @@ impl<V> WriteBackCache<V> {
     /// Adds a key that is not there; `value_bytes` is the size of its encoded value, if known.
     pub(super) fn insert(
         &mut self,
-        key: &[u8],
+        key_bytes: &[u8],
         value: Option<Timestamped<V>>,
         value_bytes: usize,
     ) -> u32 {
-        let bytes = accounted::<V>(key.len(), value_bytes);
+        let key = SlotKey::from(key_bytes);
+        let bytes = accounted::<V>(&key, value_bytes);
         self.budget.grow(bytes as usize);
         let number = self.slots.len() as u32;
         self.slots.push(Slot {
-            key: key.into(),
+            key,
             value,
             origin: Origin::default(),
             dirty: false,
@@ -64,14 +66,14 @@ impl<V> WriteBackCache<V> {
             bytes,
         });
         let slots = &self.slots;
-        self.table.insert_unique(hash(key), number, |slot| hash(&slots[*slot as usize].key));
+        self.table.insert_unique(hash(key_bytes), number, |slot| hash(&slots[*slot as usize].key));
         number
     }
 
     /// Accounts for a value whose encoded size has become known.
     pub(super) fn resize(&mut self, number: u32, value_bytes: usize) {
         let slot = &mut self.slots[number as usize];
-        let bytes = accounted::<V>(slot.key.len(), value_bytes);
+        let bytes = accounted::<V>(&slot.key, value_bytes);
         let before = std::mem::replace(&mut slot.bytes, bytes);
         self.budget.shrink(before as usize);
         self.budget.grow(bytes as usize);
@@ -176,8 +178,8 @@ impl<V> Drop for WriteBackCache<V> {
 }
 
 /// What an entry counts against the budget.
-fn accounted<V>(key_bytes: usize, value_bytes: usize) -> u32 {
-    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + key_bytes + value_bytes;
+fn accounted<V>(key: &SlotKey, value_bytes: usize) -> u32 {
+    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + key.outside() + value_bytes;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 

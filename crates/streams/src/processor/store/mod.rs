@@ -4,6 +4,7 @@ mod budget;
 mod cache;
 mod handle;
 mod key_value;
+mod slot_key;
 
 use std::any::Any;
 use std::sync::Arc;
