@@ -76,33 +76,7 @@ fn of_two_with_the_same_file_one_goes_on() {
         let said = stderr(&output);
         match output.status.code() {
             Some(0) => {
-                if stdout(&output) != counted(&text) {
-                    let sum = |s: &str| {
-                        s.lines()
-                            .map(|l| l.split('\t').next().unwrap().parse::<u64>().unwrap())
-                            .sum::<u64>()
-                    };
-                    let later = run(word_count("same").arg(&file), b"");
-                    let o: std::collections::HashSet<_> =
-                        stdout(&output).lines().map(str::to_owned).collect();
-                    let c = counted(&text);
-                    let d: Vec<_> =
-                        c.lines().filter(|l| !o.contains(*l)).take(5).map(str::to_owned).collect();
-                    panic!(
-                        "wrong: {} of {}; later {} {}; {} of {} lines; {d:?} {:?}",
-                        sum(&stdout(&output)),
-                        sum(&c),
-                        sum(&stdout(&later)),
-                        stdout(&later) == c,
-                        stdout(&output).lines().count(),
-                        c.lines().count(),
-                        stdout(&output)
-                            .lines()
-                            .filter(|l| !c.contains(*l))
-                            .take(5)
-                            .collect::<Vec<_>>()
-                    );
-                }
+                assert!(stdout(&output) == counted(&text), "the counts are wrong");
                 finished += 1;
             }
             // Whoever came to the file first is stopped, unless it was through with it.
