@@ -20,7 +20,7 @@ use crate::processor::CacheBudget;
 
 /// How often the pause between two recoveries is doubled, from 1 ms.
 const MOST_DOUBLINGS: u32 = 7;
-/// A record that was written waits no longer for others to fill the buffer it is in: at least once,
+/// At least once, a record that was written waits no longer for others to fill the buffer it is in:
 /// whoever reads the topic would wait with it until the commit.
 const BUFFERED_FOR: Duration = Duration::from_millis(10);
 
@@ -251,9 +251,12 @@ impl StreamThread {
         Ok((processed, blocked))
     }
 
-    /// Hands what is buffered to the producer, when it has waited or nothing comes to fill it up.
+    /// At least once, hands what is buffered to the producer when it has waited or nothing comes to
+    /// fill it up. Exactly once nobody sees it before the commit, and the transaction would only be
+    /// open for longer.
     fn send_buffered(&mut self, busy: bool) -> Result<(), Error> {
-        if self.options.pace == Pace::Interval && self.collector.has_buffered() {
+        let seen_at_once = self.options.pace == Pace::Interval && !self.is_exactly_once();
+        if seen_at_once && self.collector.has_buffered() {
             let now = self.options.clock.monotonic();
             if !busy || now >= self.next_send {
                 self.collector.send()?;
