@@ -1,7 +1,7 @@
 //! Totals per customer, kept by a topology and asked for by HTTP: all but the command line, which
 //! is in `main.rs`.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use axum::routing::{get, post};
 use millstream::broker::embedded::EmbeddedBroker;
 use millstream::broker::{BrokerError, Clock, NewTopic, ProducerOptions, SystemClock};
 use millstream::{
-    Config, Error, Record, StreamsApp, StreamsBuilder, Topic, TopicProducer, Topology,
+    Config, Error, Guarantee, Record, StreamsApp, StreamsBuilder, Topic, TopicProducer, Topology,
     TopologyError, Wire,
 };
 use serde::{Deserialize, Serialize};
 use tokio::task;
 
 const APPLICATION: &str = "order-totals";
-const ORDERS: &str = "orders";
 const TOTALS: &str = "totals";
-/// Orders that are counted are forgotten when a partition has so many bytes.
+const PARTITIONS: u32 = 2;
+/// Inside the process orders that are counted are forgotten when a partition has so many bytes.
 const ORDERS_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long an order waits for earlier ones to be counted.
@@ -52,10 +52,10 @@ impl Total {
     }
 }
 
-/// The program: orders, keyed by customer, into totals.
-pub fn topology() -> Result<Topology, TopologyError> {
+/// The program: the topic `orders`, keyed by customer, into totals.
+pub fn topology(orders: &str) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    builder.stream::<String, Order>(ORDERS).group_by_key().aggregate(
+    builder.stream::<String, Order>(orders).group_by_key().aggregate(
         TOTALS,
         Total::default,
         |_customer, order, total: Total| total.with(&order),
@@ -63,47 +63,97 @@ pub fn topology() -> Result<Topology, TopologyError> {
     builder.build()
 }
 
+/// Where and how the service runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The name of the application; another one has orders and totals of its own.
+    pub application_id: String,
+    /// A directory to keep orders and totals in, when there is no Kafka cluster.
+    pub dir: Option<PathBuf>,
+    /// A Kafka cluster to run on, as `host:port`.
+    pub bootstrap: Option<String>,
+    /// A directory to keep the store in.
+    pub state_dir: Option<PathBuf>,
+    /// How many stream threads.
+    pub threads: usize,
+    /// How often an order counts.
+    pub guarantee: Guarantee,
+}
+
+impl Default for Options {
+    /// In memory.
+    fn default() -> Self {
+        Self {
+            application_id: APPLICATION.to_owned(),
+            dir: None,
+            bootstrap: None,
+            state_dir: None,
+            threads: 1,
+            guarantee: Guarantee::default(),
+        }
+    }
+}
+
 /// The application on its broker, and a way in. Clones are handles on the same service.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The application, to be run.
     pub app: Arc<StreamsApp>,
-    broker: EmbeddedBroker,
+    /// The broker inside the process, if it is that one.
+    embedded: Option<EmbeddedBroker>,
+    topic: Topic<String, Order>,
     orders: Arc<Mutex<TopicProducer>>,
 }
 
 impl Service {
-    /// In memory, or in `dir`.
-    pub fn open(dir: Option<&Path>) -> Result<Self, Error> {
-        let broker = match dir {
-            Some(dir) => {
-                EmbeddedBroker::builder().directory(dir).application(APPLICATION).open()?
-            }
-            None => EmbeddedBroker::in_memory(),
+    /// Opens the application, and creates the topic of the orders when it is missing.
+    pub fn open(options: &Options) -> Result<Self, Error> {
+        let id = options.application_id.as_str();
+        let orders = match id {
+            APPLICATION => "orders".to_owned(),
+            // Several applications on one cluster are told apart.
+            id => format!("{id}-orders"),
         };
-        match broker.create_topic(NewTopic::new(ORDERS, 2).bounded(ORDERS_BYTES)) {
+        let mut config = Config::new(id)
+            .with_num_stream_threads(options.threads)
+            .with_processing_guarantee(options.guarantee);
+        if let Some(dir) = &options.state_dir {
+            config = config.with_state_dir(dir);
+        }
+        let topology = topology(&orders)?;
+        let (app, embedded) = match (&options.bootstrap, &options.dir) {
+            (Some(servers), _) => {
+                (StreamsApp::new(topology, config.with_bootstrap_servers(servers))?, None)
+            }
+            (None, dir) => {
+                let embedded = match dir {
+                    Some(dir) => EmbeddedBroker::builder().directory(dir).application(id).open()?,
+                    None => EmbeddedBroker::in_memory(),
+                };
+                (StreamsApp::on(Arc::new(embedded.clone()), topology, config)?, Some(embedded))
+            }
+        };
+        let new = NewTopic::new(&orders, PARTITIONS).bounded(ORDERS_BYTES);
+        match app.broker().admin()?.create_topics(&[new]) {
             Ok(()) | Err(BrokerError::TopicExists(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let orders = TopicProducer::new(&broker, ProducerOptions::idempotent("orders"))?;
-        let shared = Arc::new(broker.clone());
-        let app = StreamsApp::on(shared, topology()?, Config::new(APPLICATION))?;
-        Ok(Self { app: Arc::new(app), broker, orders: Arc::new(Mutex::new(orders)) })
+        let producer = Arc::new(Mutex::new(producer(&app)?));
+        Ok(Self { app: Arc::new(app), embedded, topic: orders.into(), orders: producer })
     }
 
-    /// Writes an order down. It counts when this returns, in `dir` also after a power failure; it
-    /// does not when this fails.
+    /// Writes an order down. It counts when this returns, in a directory or a cluster also after a
+    /// failure; it does not when this fails, unless the cluster has taken it and could not say so.
     fn take(&self, order: Order) -> Result<(), Error> {
-        let topic: Topic<String, Order> = ORDERS.into();
         let record = Record::new(order.customer.clone(), order, SystemClock::new().wall_ms());
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.broker.wait_for_room(ORDERS, WAIT_FOR_ROOM) {
+        if self.embedded.as_ref().is_some_and(|broker| !has_room(broker, self.topic.name())) {
             return Err(Error::Unavailable("too many orders are not counted yet".to_owned()));
         }
-        let written = orders.send(&topic, record).and_then(|()| orders.flush());
+        let written = orders.send(&self.topic, record).and_then(|()| orders.flush());
         if written.is_err() {
             // Nothing of a refused order may go along with the next one.
-            orders.abort()?;
+            *orders = producer(&self.app)?;
         }
         written
     }
@@ -116,6 +166,14 @@ impl Service {
             .route("/totals/{customer}", get(total_of))
             .with_state(self)
     }
+}
+
+fn producer(app: &StreamsApp) -> Result<TopicProducer, Error> {
+    TopicProducer::new(&**app.broker(), ProducerOptions::idempotent("orders"))
+}
+
+fn has_room(broker: &EmbeddedBroker, topic: &str) -> bool {
+    broker.wait_for_room(topic, WAIT_FOR_ROOM)
 }
 
 async fn post_order(
@@ -170,8 +228,8 @@ mod tests {
 
     #[test]
     fn orders_add_up() {
-        let mut driver = TopologyTestDriver::new(&topology().unwrap()).unwrap();
-        let mut orders = driver.input::<String, Order>(ORDERS);
+        let mut driver = TopologyTestDriver::new(&topology("orders").unwrap()).unwrap();
+        let mut orders = driver.input::<String, Order>("orders");
         for (customer, cents) in [("ann", 250), ("bob", 100), ("ann", -50)] {
             let order = Order { customer: customer.to_owned(), cents };
             orders.send(customer, order).unwrap();

@@ -4,10 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use millstream::broker::embedded::EmbeddedBroker;
+use millstream::broker::Broker;
 use millstream::{Error, TopicConsumer};
-
-use crate::broker::WORD_COUNTS;
 
 /// The latest count of each word.
 pub(crate) struct Counts {
@@ -17,8 +15,8 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts of earlier runs too.
-    pub(crate) fn of(broker: &EmbeddedBroker) -> Result<Self, Error> {
-        Ok(Self { consumer: TopicConsumer::new(broker, WORD_COUNTS)?, latest: HashMap::new() })
+    pub(crate) fn of(broker: &dyn Broker, topic: &str) -> Result<Self, Error> {
+        Ok(Self { consumer: TopicConsumer::new(broker, topic)?, latest: HashMap::new() })
     }
 
     /// Takes what is new.

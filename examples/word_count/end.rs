@@ -1,56 +1,59 @@
 //! Knows when an application is through with its input.
 
-use millstream::broker::{BrokerError, Consumer, ConsumerOptions, TopicPartition};
+use std::collections::VecDeque;
+
 use millstream::{Error, StreamsApp};
 
-use crate::broker::PARTITIONS;
+use crate::mark::{Mark, Marker};
 
-/// The input topics of an application, those of its own included, in the order in which records
-/// pass through them.
+/// The topics of an application, those of its own included, in the order in which records pass
+/// through them.
 pub(crate) struct End {
     group: String,
-    consumer: Box<dyn Consumer>,
-    stages: Vec<Vec<TopicPartition>>,
+    marker: Marker,
+    /// Inputs that are still to be passed.
+    stages: VecDeque<Vec<String>>,
+    outputs: Vec<String>,
+    /// In the first of `stages`, or in `outputs`.
+    mark: Option<Mark>,
 }
 
 impl End {
-    /// Of the application `id`, whose input topics have `PARTITIONS` partitions each.
-    pub(crate) fn of(app: &StreamsApp, id: &str) -> Result<Self, Error> {
-        let topics = app.topology().topics(id).into_iter();
-        let stages = topics.map(|sub_topology| {
-            let sources = sub_topology.sources.into_iter();
-            sources.flat_map(partitions).collect()
-        });
+    /// Of the application `id`, which writes what comes of it to `output`.
+    pub(crate) fn of(app: &StreamsApp, id: &str, output: &str) -> Result<Self, Error> {
+        let subs = app.topology().topics(id).into_iter();
         Ok(Self {
             group: id.to_owned(),
-            stages: stages.collect(),
-            consumer: app.broker().consumer(ConsumerOptions::default())?,
+            marker: Marker::new(app.broker())?,
+            stages: subs.map(|sub_topology| sub_topology.sources).collect(),
+            outputs: vec![output.to_owned()],
+            mark: None,
         })
     }
 
-    /// Whether everything that was in the input when this was called has gone all the way: nothing
-    /// more comes out for it.
+    /// Whether everything that was in the input when this was first called has gone all the way and
+    /// can be read from the output.
     ///
-    /// A stage commits what it has read and what it has written together. So a stage whose input is
-    /// committed to the end has written all, the end of the next stage's input stands still, and it
-    /// can be looked at in turn.
+    /// A stage commits what it has read and what it has written together. So when a stage has
+    /// committed up to a mark, all that it writes for it lies before the end of the next stage's
+    /// input, where the next mark is set. Other instances, which may do the work or bring more
+    /// input, change nothing about that.
     pub(crate) fn is_reached(&mut self) -> Result<bool, Error> {
-        for partitions in &self.stages {
-            let committed = match self.consumer.committed(&self.group, partitions) {
-                Err(BrokerError::UnstableOffsets(_)) => return Ok(false),
-                committed => committed?,
+        while let Some(topics) = self.stages.front() {
+            let mark = match &mut self.mark {
+                Some(mark) => mark,
+                none => none.insert(self.marker.set(topics)?),
             };
-            for (partition, committed) in partitions.iter().zip(committed) {
-                let end = self.consumer.offsets(partition)?.end;
-                if committed.map_or(0, |committed| committed.offset) < end {
-                    return Ok(false);
-                }
+            if !self.marker.is_passed(mark, &self.group)? {
+                return Ok(false);
             }
+            self.stages.pop_front();
+            self.mark = None;
         }
-        Ok(true)
+        let mark = match &mut self.mark {
+            Some(mark) => mark,
+            none => none.insert(self.marker.set(&self.outputs)?),
+        };
+        self.marker.is_decided(mark)
     }
-}
-
-fn partitions(topic: String) -> impl Iterator<Item = TopicPartition> {
-    (0..PARTITIONS).map(move |number| TopicPartition::new(topic.as_str(), number))
 }

@@ -1,4 +1,4 @@
-//! Files and standard input, read by a thread of its own, as a read may wait for ever.
+//! Files and standard input, each read by a thread of its own, as a read may wait for ever.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -34,7 +34,7 @@ enum Source {
 /// A piece of the input that is being read.
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
-    /// The next piece is of the next input.
+    /// There is no more.
     End,
 }
 
@@ -72,8 +72,17 @@ impl Input {
         Ok(Self { name: path.display().to_string(), file: regular, source: Source::File(file) })
     }
 
-    /// Sends everything from `position` on. An error of the channel: nobody wants any more.
-    fn read(self, position: u64, pieces: &SyncSender<io::Result<Piece>>) -> Result<(), ()> {
+    /// Reads everything from `position` on.
+    pub(crate) fn read_from(self, position: u64) -> Receiver<io::Result<Piece>> {
+        let (sender, pieces) = sync_channel(BLOCKS);
+        thread::spawn(move || {
+            // An error of the channel: nobody wants any more.
+            let _unwanted = self.send_all(position, &sender);
+        });
+        pieces
+    }
+
+    fn send_all(self, position: u64, pieces: &SyncSender<io::Result<Piece>>) -> Result<(), ()> {
         let send = |piece| pieces.send(piece).map_err(|_| ());
         let mut reader: Box<dyn Read> = match self.source {
             Source::Stdin => Box::new(io::stdin()),
@@ -99,17 +108,4 @@ impl Input {
             }
         }
     }
-}
-
-/// Reads the inputs one after the other, each from its position on.
-pub(crate) fn read_all(inputs: Vec<(Input, u64)>) -> Receiver<io::Result<Piece>> {
-    let (sender, pieces) = sync_channel(BLOCKS);
-    thread::spawn(move || {
-        for (input, position) in inputs {
-            if input.read(position, &sender).is_err() {
-                return;
-            }
-        }
-    });
-    pieces
 }

@@ -33,6 +33,7 @@ pub struct Cluster {
     pub poll_timeout: Duration,
     /// How long a transaction may be open.
     pub transaction_timeout: Duration,
+    knows_static_members: bool,
     topics: AtomicU32,
     suffix: String,
 }
@@ -50,6 +51,7 @@ impl Cluster {
             is_real: false,
             poll_timeout: Duration::from_secs(300),
             transaction_timeout: Duration::from_secs(10),
+            knows_static_members: true,
             topics: AtomicU32::new(0),
             suffix: String::new(),
         }
@@ -65,8 +67,9 @@ impl Cluster {
         config.heartbeat_interval = Duration::from_millis(200);
         Self {
             is_real: true,
+            knows_static_members: protocol == millstream_broker::kafka::GroupProtocol::Classic,
             poll_timeout: Duration::from_secs(2),
-            transaction_timeout: Duration::from_secs(1),
+            transaction_timeout: Duration::from_secs(5),
             suffix: format!("-{}", uuid::Uuid::new_v4().simple()),
             ..Self::of(ManualClock::at(0), move || {
                 Box::new(KafkaBroker::connect(config.clone()).unwrap())
@@ -85,6 +88,7 @@ impl Cluster {
             is_real: *is_real,
             poll_timeout: *poll_timeout,
             transaction_timeout: *transaction_timeout,
+            knows_static_members: self.knows_static_members,
             topics: AtomicU32::new(1000),
             suffix: suffix.clone(),
         }
@@ -93,6 +97,11 @@ impl Cluster {
     /// A name for this test alone.
     pub fn name(&self, name: &str) -> String {
         format!("{name}{}", self.suffix)
+    }
+
+    /// A static identity, where groups know them.
+    pub fn static_name(&self) -> Option<&'static str> {
+        self.knows_static_members.then_some("pod-1")
     }
 
     /// Lets time pass.
@@ -140,7 +149,12 @@ impl Cluster {
         let number = self.topics.fetch_add(1, Ordering::SeqCst);
         let name = self.name(&format!("topic-{number}"));
         let mut admin = self.broker.admin().unwrap();
-        admin.create_topics(&[topic(&name)]).unwrap();
+        let mut topic = topic(&name);
+        if self.is_real {
+            // The records of the tests are of 1970.
+            topic = topic.config("retention.ms", "-1");
+        }
+        admin.create_topics(&[topic]).unwrap();
         TopicPartition::new(name, 0)
     }
 

@@ -67,6 +67,9 @@ fn standard_input_is_counted_and_the_top_is_printed() {
         assert_eq!(stdout(&output), expected);
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
     }
+    let weaker =
+        run(example("word_count").args(["--guarantee", "at-least-once", "--top=0"]), &text);
+    assert_eq!(stdout(&weaker), all, "{}", stderr(&weaker));
     let ties = run(example("word_count").args(["--top", "2"]), "c b a ä".as_bytes());
     assert_eq!(stdout(&ties), "1\ta\n1\tb\n");
     assert_eq!(stdout(&run(&mut example("word_count"), b"")), "");
@@ -107,10 +110,23 @@ fn what_is_wrong_is_said_in_a_line() {
     let (code, said) = failure(&word_count(["--dir", &a, &a]));
     assert!(code == Some(1) && said.contains(&a), "{said}");
 
-    for usage in [["--top", "many"], ["--threads", "0"], ["--bottom", "3"]] {
+    for usage in [
+        ["--top", "many"],
+        ["--threads", "0"],
+        ["--guarantee", "twice"],
+        ["--state-dir", "state"],
+        ["--bottom", "3"],
+    ] {
         let (code, said) = failure(&word_count(usage));
         assert!(code == Some(2) && said.contains(usage[0]), "{said}");
     }
+    let (code, said) = failure(&word_count(["--bootstrap", "127.0.0.1:1", "--dir", &dir, &a]));
+    assert!(code == Some(2) && said.contains("--bootstrap") && said.contains("--dir"), "{said}");
+    let (code, said) = failure(&word_count(["--application-id", "a b", &a]));
+    assert!(code == Some(1) && said.contains("a b"), "{said}");
+    // The tests build the examples without the feature.
+    let (code, said) = failure(&word_count(["--bootstrap", "127.0.0.1:1", &a]));
+    assert!(code == Some(1) && said.contains("--features kafka"), "{said}");
 
     counts(["--dir", &dir, &a]);
     fs::write(&a, "one\n").unwrap();

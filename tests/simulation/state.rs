@@ -84,7 +84,7 @@ impl StateBackend for KeptBackend {
         let stores = stores.iter().map(|name| {
             let data = data.remove(*name).unwrap_or_default();
             self.at.note(format_args!("opens {name} of {task} at {:?}", data.offset));
-            OpenStore { name: (*name).to_owned(), on_disk: data.clone(), data }
+            OpenStore { name: (*name).to_owned(), on_disk: data.clone(), data, held_back: None }
         });
         Ok(Box::new(KeptDatabase {
             at: self.at.clone(),
@@ -108,6 +108,23 @@ struct OpenStore {
     data: StoreData,
     /// What a crash leaves of it.
     on_disk: StoreData,
+    /// What was restored and cannot be read yet, and where it ends.
+    held_back: Option<(Vec<Restored>, i64)>,
+}
+
+type Restored = (Box<[u8]>, Option<Box<[u8]>>);
+
+impl OpenStore {
+    fn take_in(&mut self) {
+        let Some((records, offset)) = self.held_back.take() else { return };
+        for (key, value) in records {
+            match value {
+                Some(value) => self.data.entries.insert(key, value),
+                None => self.data.entries.remove(&key),
+            };
+        }
+        self.data.offset = Some(offset);
+    }
 }
 
 impl KeptDatabase {
@@ -125,6 +142,7 @@ impl KeptDatabase {
     }
 
     fn write(&mut self, batch: &mut CommitBatch) {
+        self.stores.iter_mut().for_each(OpenStore::take_in);
         let loses_data = self.at.strikes(Bug::LosesStoreData, 30);
         for (number, OpenStore { data, .. }) in self.stores.iter_mut().enumerate() {
             for (key, value) in batch.writes(number) {
@@ -170,7 +188,8 @@ impl Database for KeptDatabase {
 
     fn changelog_offset(&self, store: usize) -> Option<i64> {
         let later = i64::from(self.at.has(Bug::RestoresFromLater)) * 3;
-        self.data(store).offset.map(|offset| offset + later)
+        let held_back = self.stores[store].held_back.as_ref().map(|(_, offset)| *offset);
+        held_back.or(self.data(store).offset).map(|offset| offset + later)
     }
 
     fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError> {
@@ -191,28 +210,28 @@ impl Database for KeptDatabase {
         records: &mut RestoreBatch,
         offset: i64,
     ) -> Result<(), StateError> {
-        let data = &mut self.stores[store].data;
-        for (key, value) in records.iter() {
-            match value {
-                Some(value) => data.entries.insert(key.into(), value.into()),
-                None => data.entries.remove(key),
-            };
-        }
-        data.offset = Some(offset);
+        let store = &mut self.stores[store];
+        let (held_back, end) = store.held_back.get_or_insert_default();
+        held_back.extend(records.iter().map(|(key, value)| (key.into(), value.map(Into::into))));
+        *end = offset;
         records.clear();
+        if self.at.sim.with(|core| core.random.chance(300)) {
+            store.take_in();
+        }
         self.flush_some(100);
         Ok(())
     }
 
     fn persist(&mut self, _now_ms: i64, wait: bool) -> Result<(), StateError> {
+        self.stores.iter_mut().for_each(OpenStore::take_in);
         self.flush_some(if wait { 1000 } else { 500 });
         Ok(())
     }
 
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
         // A family of columns is dropped for good at once.
-        let OpenStore { data, on_disk, .. } = &mut self.stores[store];
-        (*data, *on_disk) = (StoreData::default(), StoreData::default());
+        let OpenStore { data, on_disk, held_back, .. } = &mut self.stores[store];
+        (*data, *on_disk, *held_back) = (StoreData::default(), StoreData::default(), None);
         Ok(())
     }
 }
@@ -220,7 +239,7 @@ impl Database for KeptDatabase {
 impl Drop for KeptDatabase {
     fn drop(&mut self) {
         let mut closed = TaskData::default();
-        for OpenStore { name, data, on_disk } in std::mem::take(&mut self.stores) {
+        for OpenStore { name, data, on_disk, .. } in std::mem::take(&mut self.stores) {
             closed.last.insert(name.clone(), data);
             closed.on_disk.insert(name, on_disk);
         }

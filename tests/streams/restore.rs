@@ -1,10 +1,12 @@
 //! Stores come back from their changelogs.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use millstream::broker::ProducerOptions;
 use millstream::broker::embedded::EmbeddedBroker;
+use millstream::state::{Database, MemoryBackend, StateBackend, StateError, StateErrorKind};
 use millstream::{
     Record, RestoreProgress, StreamsApp, StreamsBuilder, Timestamped, Topic, TopicProducer,
 };
@@ -120,6 +122,47 @@ fn what_was_aborted_is_not_restored() {
     assert_complete(&progress.lock().unwrap(), 1);
     let all = block_on(app.store::<String, i64>("counts").unwrap().all()).unwrap();
     assert_eq!(all, [("a".to_owned(), 2)]);
+    app.close(CLOSE).unwrap();
+}
+
+/// Databases that another thread has open for a while.
+#[derive(Debug)]
+struct Busy(AtomicUsize);
+
+impl StateBackend for Busy {
+    fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError> {
+        if self.0.fetch_add(1, Ordering::SeqCst) < 5 {
+            let (task, reason) = (task.to_owned(), "open".to_owned());
+            return Err(StateError { task, reason, kind: StateErrorKind::Busy });
+        }
+        MemoryBackend.open(task, stores)
+    }
+}
+
+#[test]
+fn a_task_waits_for_its_database() {
+    let rig = Rig::new(1);
+    let backend = Arc::new(Busy(AtomicUsize::new(0)));
+    let app = rig.app(&count(), config("busy")).with_state_backend(backend.clone());
+    app.start().unwrap();
+    block_on(app.running()).unwrap();
+    assert_eq!(backend.0.load(Ordering::SeqCst), 6);
+    app.close(CLOSE).unwrap();
+}
+
+#[test]
+fn progress_has_a_rate_and_an_end() {
+    let rig = Rig::new(1);
+    let app = rig.run(&count(), config("rate"));
+    rig.send_numbers("in", 0..1000);
+    rig.counts("out", 1000);
+    app.close(CLOSE).unwrap();
+    let app = rig.app(&count(), config("rate"));
+    let progress = listen(&app);
+    app.start().unwrap();
+    block_on(app.running()).unwrap();
+    let last = progress.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(last.remaining, Some(std::time::Duration::ZERO));
     app.close(CLOSE).unwrap();
 }
 

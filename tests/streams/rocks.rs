@@ -92,9 +92,14 @@ fn victim() {
     let app = rig.run(&count(), config("killed").with_state_dir(directory.join("state")));
     rig.send_numbers("in", 0..20_000);
     rig.counts("out", 20_000);
-    // Time for the database to be written, and then for a tail that is not.
-    std::thread::sleep(Duration::from_millis(5500));
-    fs::write(directory.join("filled"), "").unwrap();
+    // The database is written after a while; what comes then is a tail that is not.
+    let task = directory.join("state/killed/0_0");
+    eventually("the database is written", || {
+        fs::read_dir(&task).unwrap().map(Result::unwrap).any(|file| {
+            let is_table = file.path().extension().is_some_and(|end| end == "sst");
+            is_table && file.metadata().is_ok_and(|file| file.len() > 50_000)
+        })
+    });
     for number in 0.. {
         rig.send_numbers("in", number..number + 1);
         rig.counts("out", 20_001 + number);
@@ -249,9 +254,13 @@ fn tasks_move_between_threads_of_a_process() {
     let second = rig.run(&count(), state("b").with_num_stream_threads(2));
     rig.send_numbers("in", 0..300);
     rig.counts("out", 600);
+    let elsewhere = second.metrics().processed;
     second.close(CLOSE).unwrap();
     rig.send_numbers("in", 0..300);
     assert!(rig.counts("out", 900).values().all(|count| *count == 3));
+    // Its databases were kept, so that only what the other has counted came back.
+    let restored = first.metrics().restored;
+    assert!(restored > 0 && restored <= elsewhere, "{restored} of {elsewhere}");
     first.close(CLOSE).unwrap();
 }
 

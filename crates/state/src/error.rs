@@ -1,13 +1,17 @@
 /// Why a database could not be opened, read or written.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("state of task '{task}': {reason}")]
+#[error("{}: {reason}", whose(task))]
 pub struct StateError {
-    /// The task whose database it is.
+    /// The task whose database it is; nothing when it is about all of them.
     pub task: String,
     /// What went wrong, and the remedy.
     pub reason: String,
     /// What can be done about it.
     pub kind: StateErrorKind,
+}
+
+fn whose(task: &str) -> String {
+    if task.is_empty() { "state".to_owned() } else { format!("state of task '{task}'") }
 }
 
 /// What can be done about a [`StateError`].

@@ -68,3 +68,13 @@ pub use millstream_state as state;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// The programs of the guides.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-kafka-streams.md")]
+pub struct ComingFromKafkaStreams;
+
+/// The programs of the guides.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/running-on-kafka.md")]
+pub struct RunningOnKafka;

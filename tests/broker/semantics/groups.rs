@@ -29,7 +29,8 @@ pub fn a_second_member_takes_over_what_the_first_releases(cluster: &Cluster) {
         cluster.pass(std::time::Duration::from_millis(10));
     }
     assert_eq!(owned(&of_second), [], "nothing before it is released");
-    assert!(identity(&of_first).generation > of_first[0].identity.generation);
+    // A broker that assigns raises it only when all is released.
+    assert!(identity(&of_first).generation >= of_first[0].identity.generation);
     let partition = cluster.topic(1);
     let mut consumer = cluster.consumer();
     consumer.commit(&at(&partition, 1), &identity(&of_first)).unwrap();
@@ -44,7 +45,7 @@ pub fn a_second_member_takes_over_what_the_first_releases(cluster: &Cluster) {
 
 pub fn a_member_that_leaves_gives_everything_back(cluster: &Cluster) {
     let mut first = cluster.join("leaves", "a", 4);
-    let mut second = cluster.join_as("leaves", "b", Some("pod-1"), 4);
+    let mut second = cluster.join_as("leaves", "b", cluster.static_name(), 4);
     let events = cluster.settle(&mut [&mut first, &mut second], shares(&[2, 2]));
     let left = std::time::Instant::now();
     second.leave().unwrap();

@@ -29,6 +29,29 @@ macro_rules! suite {
     };
 }
 
+/// The broker assigns (KIP-848). It has no static members that come back at once.
+#[cfg(feature = "kafka")]
+mod kafka_assigns {
+    use crate::cluster::Cluster;
+    use millstream_broker::kafka::GroupProtocol::Consumer;
+
+    macro_rules! tests {
+        ($($module:ident::$test:ident),+ $(,)?) => {
+            $(#[test] fn $test() { super::$module::$test(&Cluster::kafka(Consumer)); })+
+        };
+    }
+
+    tests! {
+        groups::the_first_member_gets_everything,
+        groups::a_second_member_takes_over_what_the_first_releases,
+        groups::a_member_that_leaves_gives_everything_back,
+        groups::a_silent_member_is_put_out_and_loses_everything,
+        groups::three_members_share_evenly,
+        committed_offsets::commits_of_a_group_with_members_need_a_member,
+        committed_offsets::commits_during_a_rebalance_are_taken,
+    }
+}
+
 suite! {
     logs:
         records_come_back_in_order,

@@ -46,7 +46,9 @@ pub fn markers_take_offsets(cluster: &Cluster) {
     transact(&mut *producer, &partition, &["a", "b"]);
     assert_eq!(producer.acknowledged(&partition), Some(2));
     let mut consumer = cluster.consumer();
-    assert_eq!(consumer.offsets(&partition).unwrap().end, 3);
+    cluster.eventually("the marker is written", || {
+        (consumer.offsets(&partition).unwrap().end == 3).then_some(())
+    });
     consumer.assign(&partition, 0).unwrap();
     let batch = consumer.fetch(&partition, 1000).unwrap().unwrap();
     assert_eq!(batch.iter().count(), 2);

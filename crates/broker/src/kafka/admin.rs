@@ -10,7 +10,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::CALL_TIMEOUT;
 use super::cluster::Cluster;
-use crate::{Admin, BrokerError, NewTopic, OffsetAndMetadata, TopicDescription, TopicPartition};
+use crate::{
+    Admin, BrokerError, Clock, NewTopic, OffsetAndMetadata, SystemClock, TopicDescription,
+    TopicPartition,
+};
 
 /// Manages the topics and groups of a cluster.
 pub(super) struct KafkaAdmin {
@@ -24,6 +27,25 @@ fn options() -> AdminOptions {
 impl KafkaAdmin {
     pub(super) fn new(cluster: Arc<Cluster>) -> Self {
         Self { cluster }
+    }
+
+    /// A topic that was made is not known to every broker at once.
+    fn wait_until_known(&self, topics: &[NewTopic]) -> Result<(), BrokerError> {
+        let clock = SystemClock::new();
+        loop {
+            let there = self.cluster.partitions()?;
+            let missing = topics.iter().find(|topic| {
+                there.get(&topic.name).is_none_or(|partitions| *partitions < topic.partitions)
+            });
+            match missing {
+                None => return Ok(()),
+                Some(topic) if clock.monotonic() > CALL_TIMEOUT => {
+                    let name = &topic.name;
+                    return Err(BrokerError::Timeout(format!("topic '{name}' is not known yet")));
+                }
+                Some(_) => std::thread::park_timeout(CALL_TIMEOUT / 1000),
+            }
+        }
     }
 
     /// The outcome for one topic, in the port's words.
@@ -111,7 +133,7 @@ impl Admin for KafkaAdmin {
         for outcome in made.map_err(|error| doing.wrapped(&error))? {
             outcome.map_err(|(topic, code)| self.topic_error("to create topic", &topic, code))?;
         }
-        Ok(())
+        self.wait_until_known(topics)
     }
 
     fn delete_topic(&mut self, topic: &str) -> Result<(), BrokerError> {

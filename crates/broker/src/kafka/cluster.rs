@@ -135,7 +135,9 @@ impl Cluster {
                     return Err(missing);
                 }
                 // A topic that was just made has no leaders for a moment.
-                if error.code != Code::NoEnt && error.code != Code::LeaderNotAvailable {
+                let no_leader =
+                    [Code::NoEnt, Code::LeaderNotAvailable, Code::NotLeaderForPartition];
+                if !no_leader.contains(&error.code) {
                     let action = format!("to read the offsets of {partition}");
                     return Err(self.doing(&action).failed(error));
                 }

@@ -71,6 +71,7 @@ impl Doing<'_> {
             KafkaError::ClientConfig(_, reason, key, _) => {
                 BrokerError::InvalidSetting { key: key.clone(), reason: reason.clone() }
             }
+            KafkaError::AdminOp(code) => self.code(*code, code.to_string()),
             error => match error.rdkafka_error_code() {
                 Some(code) => self.code(code, code.to_string()),
                 None => BrokerError::Cluster {

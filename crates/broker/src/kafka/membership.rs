@@ -11,8 +11,8 @@ use super::cluster::Cluster;
 use super::ffi::{Kind, MemberEvent, Native, NativeError, Queue};
 use super::{GroupProtocol, KafkaAdmin};
 use crate::{
-    Admin, BrokerError, GroupIdentity, GroupJoin, Membership, MembershipChange, MembershipEvent,
-    NewTopic, TaskId,
+    Admin, BrokerError, Clock, GroupIdentity, GroupJoin, Membership, MembershipChange,
+    MembershipEvent, NewTopic, SystemClock, TaskId,
 };
 
 /// Requests that take a member out of its group: LeaveGroup, ConsumerGroupHeartbeat.
@@ -20,8 +20,8 @@ const LEAVE: [usize; 2] = [13, 68];
 /// How long leaving may take; afterwards the group notices by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 const LEAVE_POLL: Duration = Duration::from_millis(5);
-/// A new topic is known to every broker after so long at the latest.
-const TOPIC_TIMEOUT: Duration = Duration::from_secs(10);
+/// A broker that does not know the protocol says nothing.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A member of a group that hands out tasks. Kafka's groups hand out partitions, so there is a
 /// topic for each sub-topology that nobody writes to, `<group>-tasks-<sub-topology>`, with one
@@ -40,6 +40,8 @@ pub(super) struct KafkaMembership {
     queue: Queue,
     client: Arc<Native>,
     has_left: bool,
+    /// Since when the group has been asked in vain.
+    asked: Option<SystemClock>,
 }
 
 impl KafkaMembership {
@@ -85,6 +87,7 @@ impl KafkaMembership {
             queue,
             client,
             has_left: false,
+            asked: Some(SystemClock::new()),
         })
     }
 
@@ -127,6 +130,7 @@ impl KafkaMembership {
     /// An event with the identity as it is now: the member can move on only once its owner has
     /// dealt with the event.
     fn event(&mut self, change: MembershipChange) -> MembershipEvent {
+        self.asked = None;
         let (member, generation) = self.client.member();
         // A member that has lost everything has no identity; the old one is refused by the group.
         if !member.is_empty() && generation >= 0 {
@@ -189,6 +193,13 @@ impl Membership for KafkaMembership {
         let mut events = Vec::new();
         while let Some(event) = self.next()? {
             events.push(event);
+        }
+        let in_vain = self.asked.is_some_and(|asked| asked.monotonic() > ANSWER_TIMEOUT);
+        if in_vain && self.cluster.config().group_protocol == GroupProtocol::Consumer {
+            return Err(BrokerError::Unsupported(format!(
+                "group.protocol=consumer: group '{}' has not answered for {ANSWER_TIMEOUT:?}; it needs Kafka 4.0 or later (group.version=1), or set group.protocol=classic",
+                self.join.group
+            )));
         }
         Ok(events)
     }
@@ -258,7 +269,6 @@ fn prepare_topics(
     let mut admin = KafkaAdmin::new(cluster.clone());
     let there = cluster.partitions()?;
     let name = |sub_topology| format!("{}-tasks-{sub_topology}", join.group);
-    let mut changed = false;
     for (sub_topology, partitions) in &wanted {
         let topic = name(*sub_topology);
         let made = match there.get(&topic) {
@@ -271,25 +281,12 @@ fn prepare_topics(
                 admin.create_topics(&[new])
             }
         };
-        changed = true;
         match made {
             // Another member was faster.
             Err(BrokerError::TopicExists(_)) => {}
             Err(BrokerError::InvalidTopic { .. }) if there.contains_key(&topic) => {}
             made => made?,
         }
-    }
-    let mut waited = Duration::ZERO;
-    while changed && waited < TOPIC_TIMEOUT {
-        let there = cluster.partitions()?;
-        let is_there = |(sub, partitions): (&u32, &u32)| {
-            there.get(&name(*sub)).is_some_and(|known| known >= partitions)
-        };
-        if wanted.iter().all(is_there) {
-            break;
-        }
-        park_timeout(LEAVE_POLL);
-        waited += LEAVE_POLL;
     }
     Ok(wanted.keys().map(|sub_topology| (name(*sub_topology), *sub_topology)).collect())
 }

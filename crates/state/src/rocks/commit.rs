@@ -38,8 +38,12 @@ pub(super) fn commit(
     }
     let written = database.db.write_opt(writes, &write_options());
     written.map_err(|error| database.failed(&error))?;
+    for (number, store) in database.stores.iter_mut().enumerate() {
+        store.unflushed |= batch.writes(number).next().is_some();
+    }
     for (store, offset) in batch.offsets() {
-        database.stores[store].offset = Some(offset);
+        let store = &mut database.stores[store];
+        (store.offset, store.unflushed) = (Some(offset), true);
     }
     batch.clear();
     Ok(())

@@ -20,12 +20,14 @@ pub(super) struct Store {
     pub(super) name: String,
     /// Up to where in its changelog it reaches, with what is held back.
     pub(super) offset: Option<i64>,
+    /// Whether something was written that is in memory only.
+    pub(super) unflushed: bool,
     pub(super) held_back: HeldBack,
 }
 
 impl Store {
     pub(super) fn new(name: &str, offset: Option<i64>) -> Self {
-        Self { name: name.to_owned(), offset, held_back: HeldBack::default() }
+        Self { name: name.to_owned(), offset, unflushed: false, held_back: HeldBack::default() }
     }
 }
 
@@ -73,14 +75,18 @@ impl RocksDatabase {
         error
     }
 
-    fn flush(&self, wait: bool) -> Result<(), rocksdb::Error> {
+    /// Flushes what is in memory only, in the background unless it is waited for.
+    fn flush(&mut self, wait: bool) -> Result<(), rocksdb::Error> {
         let mut options = FlushOptions::default();
         options.set_wait(wait);
-        let names = self.stores.iter().map(|store| store.name.as_str());
-        let names = names.chain([DEFAULT_COLUMN_FAMILY_NAME]);
-        for family in names.filter_map(|name| self.db.cf_handle(name)) {
-            self.db.flush_cf_opt(family, &options)?;
+        // A flush that is not waited for may fail later; RocksDB then refuses the next write.
+        let names = self.stores.iter().filter(|store| store.unflushed).map(|store| &*store.name);
+        for name in names.chain([DEFAULT_COLUMN_FAMILY_NAME]) {
+            if let Some(family) = self.db.cf_handle(name) {
+                self.db.flush_cf_opt(family, &options)?;
+            }
         }
+        self.stores.iter_mut().for_each(|store| store.unflushed = false);
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ fn error(path: &Path, what: &str, error: &io::Error) -> StateError {
         io::ErrorKind::StorageFull => "; make room on the disk",
         _ => "",
     };
-    StateError::failed("*", format!("{what} {}: {error}{remedy}", path.display()))
+    StateError::failed("", format!("{what} {}: {error}{remedy}", path.display()))
 }
 
 impl AppDirectory {
@@ -43,7 +43,7 @@ impl AppDirectory {
         match file.try_lock() {
             Ok(()) => Ok(Self { path, _lock: file }),
             Err(TryLockError::WouldBlock) => Err(StateError::failed(
-                "*",
+                "",
                 format!(
                     "the directory {} is in use by another process, or by another application object of this one: end that, or give each a `state.dir` of its own",
                     path.display()

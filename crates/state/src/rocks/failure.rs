@@ -7,13 +7,15 @@ use rocksdb::ErrorKind;
 use crate::{StateError, StateErrorKind};
 
 /// Whether the files of a database are damaged, missing, or written by somebody else, so that
-/// nothing but another database helps.
+/// nothing but another database helps. Options that do not fit are not: with other options it opens.
 pub(super) fn is_damage(error: &rocksdb::Error) -> bool {
+    let words = error.as_ref();
     match error.kind() {
-        ErrorKind::Corruption | ErrorKind::NotFound | ErrorKind::NotSupported => true,
-        // Column families that are not there, names that are none.
-        ErrorKind::InvalidArgument => true,
-        ErrorKind::IOError => error.as_ref().contains("No such file"),
+        ErrorKind::Corruption | ErrorKind::NotFound => true,
+        ErrorKind::InvalidArgument => {
+            words.contains("does not exist") || words.contains("comparator")
+        }
+        ErrorKind::IOError => words.contains("No such file"),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 
 use millstream_broker::{BrokerError, CommitOutcome, OffsetAndMetadata, TopicPartition};
 
-use super::{Metrics, Pace, StreamThread, Task};
+use super::{Metrics, Pace, StreamThread, Task, failpoint};
 use crate::error::Error;
 
 /// Commits that may be made ahead of their time when there is nothing else to do, so that what comes
@@ -49,6 +49,7 @@ impl StreamThread {
             task.flush(&mut self.collector)?;
         }
         self.collector.flush()?;
+        failpoint::reached("after-produce");
         let running = self.tasks.values().filter(|task| task.is_running());
         let mut offsets: Vec<_> = running.clone().flat_map(|task| task.offsets()).collect();
         if offsets.is_empty() && !self.collector.has_uncommitted() {
@@ -74,6 +75,7 @@ impl StreamThread {
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
             task.commit_state(&self.collector, now)?;
             let counters = std::mem::take(&mut task.state.counters);
+            failpoint::reached("between-stores");
             counted.processed += counters.processed;
             counted.dropped += counters.dropped;
             counted.lag += task.lag(&mut *self.consumer);
@@ -93,8 +95,13 @@ impl StreamThread {
             let identity = self.identity.as_ref().ok_or_else(not_a_member)?;
             self.collector.producer().send_offsets(offsets, identity)?;
         }
+        failpoint::reached("after-offsets");
+        failpoint::reached("during-commit");
         match self.collector.commit() {
-            CommitOutcome::Committed => Ok(()),
+            CommitOutcome::Committed => {
+                failpoint::reached("between-commits");
+                Ok(())
+            }
             // Both end in a new producer and in tasks that begin from what is committed, which is
             // also how the outcome of an unknown commit is found out.
             CommitOutcome::Aborted(error) | CommitOutcome::Unknown(error) => {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use millstream_broker::{Admin, BrokerError, NewTopic, TaskId};
+use millstream_broker::{Admin, BrokerError, NewTopic, TaskId, TopicDescription};
 
 use super::Config;
 use crate::error::{Error, TopologyError};
@@ -13,6 +13,8 @@ use crate::topology::{InternalTopic, NodeKind, PartitionCounts, SinkTopic, Topol
 /// A repartition topic of the embedded broker is bounded to so many bytes over all its partitions,
 /// so that a stream thread that runs ahead of those behind it waits instead of filling the memory.
 const REPARTITION_BOUND: u64 = 32 * 1024 * 1024;
+
+const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// Partitions of all topics, and the tasks that follow from them.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub(crate) fn prepare_topics(
     }
     let counts = PartitionCounts::resolve(parts, |topic| existing.get(topic).copied())?;
     let application_id = config.application_id();
+    let mut internal = Vec::new();
     for sub in &parts.sub_topologies {
         let topics = parts.topics_of(sub, application_id);
         for topic in topics.repartition_topics {
@@ -60,12 +63,13 @@ pub(crate) fn prepare_topics(
             ));
             let bounded = new_topic(topic, partitions, config)
                 .bounded(REPARTITION_BOUND / u64::from(partitions.max(1)));
-            ensure(admin, bounded)?;
+            internal.push(bounded);
         }
         for topic in topics.changelog_topics {
-            ensure(admin, new_topic(topic, counts.tasks_of(parts, sub), config))?;
+            internal.push(new_topic(topic, counts.tasks_of(parts, sub), config));
         }
     }
+    ensure(admin, internal)?;
     let tasks = counts.tasks(parts).into();
     Ok(PartitionPlan { counts: Arc::new(counts), tasks })
 }
@@ -103,19 +107,40 @@ fn new_topic(topic: InternalTopic, partitions: u32, config: &Config) -> NewTopic
     new
 }
 
-/// Creates a topic, or checks the one that is there.
-fn ensure(admin: &mut dyn Admin, topic: NewTopic) -> Result<(), Error> {
-    let (name, wanted) = (topic.name.clone(), topic.partitions);
-    match partitions_of(admin, &[&name])?.get(&name) {
-        None => Ok(create(admin, topic)?),
-        Some(partitions) if *partitions == wanted => Ok(()),
-        Some(partitions) => {
-            let problem = format!(
-                "the internal topic '{name}' has {partitions} partitions, but its tasks need {wanted}: the partitions of an input topic have changed since it was created; reset the application, or give it a new application.id"
-            );
-            Err(TopologyError { problems: vec![problem] }.into())
-        }
+/// Creates the topics that are missing, and checks those that are there.
+fn ensure(admin: &mut dyn Admin, topics: Vec<NewTopic>) -> Result<(), Error> {
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    let described = admin.describe_topics(&names)?;
+    let there = topics.iter().zip(&described);
+    let problems: Vec<String> =
+        there.filter_map(|(wanted, there)| unfit(wanted, there.as_ref()?)).collect();
+    if !problems.is_empty() {
+        return Err(TopologyError { problems }.into());
     }
+    for (topic, _) in topics.into_iter().zip(described).filter(|(_, there)| there.is_none()) {
+        create(admin, topic)?;
+    }
+    Ok(())
+}
+
+/// Why an internal topic that is there cannot be used.
+fn unfit(wanted: &NewTopic, there: &TopicDescription) -> Option<String> {
+    let NewTopic { name, partitions, configs, .. } = wanted;
+    if there.partitions != *partitions {
+        return Some(format!(
+            "the internal topic '{name}' has {} partitions, but its tasks need {partitions}: the partitions of an input topic have changed since it was created; reset the application, or give it a new application.id",
+            there.partitions
+        ));
+    }
+    let policy = there.configs.get(CLEANUP_POLICY).map_or("delete", String::as_str);
+    let compacts = |policy: &str| policy.split(',').any(|part| part.trim() == "compact");
+    let wanted_policy = configs.get(CLEANUP_POLICY).map_or("delete", String::as_str);
+    // A log that is not compacted loses state; one that is loses records that wait.
+    (compacts(policy) != compacts(wanted_policy)).then(|| {
+        format!(
+            "the internal topic '{name}' has cleanup.policy={policy}, but needs {wanted_policy}: correct it, or delete the topic if nothing in it is needed"
+        )
+    })
 }
 
 /// Creates a topic; that another instance was faster is no error.

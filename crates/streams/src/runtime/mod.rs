@@ -7,6 +7,7 @@ mod app_thread;
 mod commit;
 pub mod config;
 mod connect;
+mod failpoint;
 mod guarded;
 mod internal_topics;
 mod metrics;

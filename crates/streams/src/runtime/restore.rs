@@ -110,6 +110,7 @@ impl Restoration {
     ) -> Result<(u64, bool), Error> {
         let before = self.restored;
         for changelog in &mut self.changelogs {
+            super::failpoint::reached("in-restore");
             if changelog.position >= changelog.end {
                 continue;
             }

@@ -32,3 +32,16 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn StateBackend>, Error> {
     }
     Ok(Arc::new(MemoryBackend))
 }
+
+#[cfg(all(test, not(feature = "rocksdb")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_rocksdb_says_so() {
+        let config = Config::new("app").with_default_dsl_store(StoreKind::RocksDb);
+        let error = check(&config).unwrap_err().to_string();
+        assert!(error.contains("feature `rocksdb`"), "{error}");
+        assert!(check(&Config::new("app").with_state_dir("/somewhere")).is_ok());
+    }
+}

@@ -20,7 +20,7 @@ use crate::processor::CacheBudget;
 
 /// How often the pause between two recoveries is doubled, from 1 ms.
 const MOST_DOUBLINGS: u32 = 7;
-/// At least once, a record that was written waits no longer for others to fill the buffer it is in:
+/// A record that was written waits no longer for others to fill the buffer it is in: at least once,
 /// whoever reads the topic would wait with it until the commit.
 const BUFFERED_FOR: Duration = Duration::from_millis(10);
 
@@ -41,6 +41,8 @@ pub struct StreamThread {
     pub(super) tasks: BTreeMap<TaskId, Task>,
     /// Tasks to be made, each with the database of its earlier life in this thread.
     pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
+    /// The task that restored last.
+    pub(super) last_started: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
     pub(super) cache: Option<CacheBudget>,
@@ -111,6 +113,7 @@ impl StreamThread {
             identity: None,
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            last_started: None,
             restarting: false,
             cache,
             requests: None,
@@ -251,12 +254,11 @@ impl StreamThread {
         Ok((processed, blocked))
     }
 
-    /// At least once, hands what is buffered to the producer when it has waited or nothing comes to
-    /// fill it up. Exactly once nobody sees it before the commit, and the transaction would only be
-    /// open for longer.
+    /// Hands what is buffered to the producer, when it has waited or nothing comes to fill it up.
+    /// What is in a transaction nobody sees before its commit, which hands it over.
     fn send_buffered(&mut self, busy: bool) -> Result<(), Error> {
-        let seen_at_once = self.options.pace == Pace::Interval && !self.is_exactly_once();
-        if seen_at_once && self.collector.has_buffered() {
+        let is_seen = self.options.pace == Pace::Interval && !self.is_exactly_once();
+        if is_seen && self.collector.has_buffered() {
             let now = self.options.clock.monotonic();
             if !busy || now >= self.next_send {
                 self.collector.send()?;
@@ -321,6 +323,7 @@ impl StreamThread {
         }
         let any = !self.events.is_empty();
         while let Some(event) = self.events.front() {
+            super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
                     for id in tasks {
@@ -332,6 +335,7 @@ impl StreamThread {
                 MembershipChange::Revoked(tasks) => {
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
+                    super::failpoint::reached("before-release");
                     match self.membership.release(&tasks) {
                         // The group has put the member out, and the next poll will say so.
                         Err(error) if error.is_fenced() => {}

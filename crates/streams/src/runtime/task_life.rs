@@ -30,11 +30,10 @@ impl Task {
             let (records, done) = restoration.advance(&mut self.state, start)?;
             restored = records;
             if done {
-                let all = restoration.restored();
-                if all > 0 {
-                    // Until then reads may not see all of it.
-                    self.state.overlay.persist(self.state.wall_clock, all >= WORTH_WAITING)?;
-                }
+                // Until then reads may not see all of it, nor what a restore that was interrupted
+                // has left in the database.
+                let wait = restoration.restored() >= WORTH_WAITING;
+                self.state.overlay.persist(self.state.wall_clock, wait)?;
                 for (_, changelog) in &self.changelogs {
                     start.consumer.unassign(changelog);
                 }

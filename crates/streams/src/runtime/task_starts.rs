@@ -14,6 +14,10 @@ use crate::error::Error;
 /// sooner.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// So long tasks restore in a round; then those that run have their turn, and the group hears of the
+/// thread.
+const RESTORE_TIME: Duration = Duration::from_millis(50);
+
 impl StreamThread {
     /// Makes the tasks that wait for it. What cannot be made now is made in a later round.
     pub(super) fn make_tasks(&mut self) -> Result<bool, Error> {
@@ -73,7 +77,18 @@ impl StreamThread {
         };
         let mut interrupted = Vec::new();
         let wall_clock = self.options.clock.wall_ms();
-        for task in self.tasks.values_mut().filter(|task| !task.is_running()) {
+        let begin = self.options.clock.monotonic();
+        // Whoever is behind the last one of the round before comes first.
+        let last = self.last_started;
+        let starting = self.tasks.iter().filter(|(_, task)| !task.is_running()).map(|(id, _)| *id);
+        let (first, then): (Vec<_>, Vec<_>) = starting.partition(|id| Some(*id) > last);
+        for id in first.into_iter().chain(then) {
+            if self.options.clock.monotonic().saturating_sub(begin) > RESTORE_TIME {
+                busy = true;
+                break;
+            }
+            let Some(task) = self.tasks.get_mut(&id) else { continue };
+            self.last_started = Some(id);
             task.state.wall_clock = wall_clock;
             let mut start = TaskStart {
                 consumer: &mut *self.consumer,

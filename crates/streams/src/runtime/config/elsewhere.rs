@@ -44,7 +44,11 @@ static ELSEWHERE: &[(&str, &str)] = &[
     ("dsl.store.suppliers.class", CODE),
     ("default.client.supplier", "`StreamsApp::on` takes a broker of any kind: remove it"),
     ("processor.wrapper.class", CODE),
-    ("rocksdb.config.setter", "RocksDB is tuned by the library: remove it"),
+    (
+        "rocksdb.config.setter",
+        "RocksDB is tuned by the library: remove it; `rocksdb.memory.budget.bytes` bounds its \
+         memory",
+    ),
     (
         "upgrade.from",
         "there is no older version to upgrade from: stop every instance before you start one of \

@@ -57,6 +57,10 @@ fn values_are_read_and_shown_again() {
         ("production.exception.handler", "DefaultProductionExceptionHandler", "fail"),
         ("stream.thread.exception.handler", "replace_thread", "replace_thread"),
         ("topology.optimization", "none", "none"),
+        ("default.dsl.store", "rocksDB", "rocksDB"),
+        ("default.dsl.store", "in_memory", "in_memory"),
+        ("state.cleanup.delay.ms", "1000", "1000"),
+        ("rocksdb.memory.budget.bytes", "1000000", "1000000"),
     ];
     for (key, value, expected) in rows {
         let config = config(&[(key, value)]).unwrap_or_else(|error| panic!("{key}: {error}"));

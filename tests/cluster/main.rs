@@ -1,0 +1,14 @@
+//! Applications on a real Kafka broker.
+
+mod errors;
+mod handover;
+mod late_requests;
+mod numbers;
+mod torn;
+
+use millstream_kafka_server::KafkaServer;
+
+/// A broker that tests share.
+fn server() -> String {
+    KafkaServer::shared().bootstrap()
+}

@@ -1,0 +1,158 @@
+//! An application whose results tell whether every input counted once: each number goes to two
+//! topics, and is counted in its group behind a repartition topic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use millstream::broker::kafka::{KafkaBroker, KafkaConfig};
+use millstream::broker::{Broker, BrokerError, NewTopic, ProducerOptions, TopicPartition};
+use millstream::{Config, Error, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer};
+
+pub(crate) const GROUPS: i64 = 7;
+const PARTITIONS: u32 = 2;
+const TOPICS: [&str; 4] = ["numbers", "copy-a", "copy-b", "counts"];
+/// How long anything may take that has to come about.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_millis(10);
+
+pub(crate) fn broker(servers: &str) -> Arc<dyn Broker> {
+    Arc::new(KafkaBroker::connect(KafkaConfig::new(servers)).unwrap())
+}
+
+/// Waits until `found` gives something.
+#[track_caller]
+pub(crate) fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "it does not come about that {what}");
+        thread::sleep(TICK);
+    }
+}
+
+/// Makes the topics of the application `name`.
+pub(crate) fn create_topics(broker: &dyn Broker, name: &str) {
+    for topic in TOPICS {
+        // The records are of 1970.
+        let topic =
+            NewTopic::new(format!("{name}-{topic}"), PARTITIONS).config("retention.ms", "-1");
+        broker.admin().unwrap().create_topics(&[topic]).unwrap();
+    }
+}
+
+/// The application, with the settings of `config`; its topics have its name in front.
+pub(crate) fn application(config: Config) -> Result<StreamsApp, Error> {
+    let name = config.application_id().to_owned();
+    let builder = StreamsBuilder::new();
+    let numbers = builder.stream::<String, i64>(format!("{name}-numbers").as_str());
+    numbers.to(format!("{name}-copy-a").as_str());
+    numbers.to(format!("{name}-copy-b").as_str());
+    numbers
+        .group_by(|_, number| format!("g{}", number % GROUPS))
+        .count("per-group")
+        .to(format!("{name}-counts").as_str());
+    StreamsApp::new(builder.build()?, config)
+}
+
+/// Writes the next numbers, as many as asked for, and remembers how far it has come.
+pub(crate) struct Feeder {
+    topic: String,
+    producer: TopicProducer,
+    pub(crate) fed: i64,
+}
+
+impl Feeder {
+    pub(crate) fn new(broker: &dyn Broker, name: &str) -> Self {
+        let options = ProducerOptions::idempotent("feeder");
+        let producer = TopicProducer::new(broker, options).unwrap();
+        Self { topic: format!("{name}-numbers"), producer, fed: 0 }
+    }
+
+    pub(crate) fn feed(&mut self, count: i64) {
+        let topic = self.topic.as_str().into();
+        for number in self.fed..self.fed + count {
+            let record = Record::new(format!("k{}", number % 13), number, number + 1);
+            self.producer.send::<String, i64>(&topic, record).unwrap();
+        }
+        self.producer.flush().unwrap();
+        self.fed += count;
+    }
+}
+
+/// What an application has written.
+pub(crate) struct Results {
+    copies: [TopicConsumer<String, i64>; 2],
+    counts: TopicConsumer<String, i64>,
+    /// How often each number was seen in the one topic and the other.
+    seen: BTreeMap<i64, [u32; 2]>,
+    latest: BTreeMap<String, i64>,
+}
+
+impl Results {
+    pub(crate) fn of(broker: &dyn Broker, name: &str) -> Self {
+        let open = |topic: &str| TopicConsumer::new(broker, format!("{name}-{topic}").as_str());
+        Self {
+            copies: [open("copy-a").unwrap(), open("copy-b").unwrap()],
+            counts: open("counts").unwrap(),
+            seen: BTreeMap::new(),
+            latest: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn read(&mut self) {
+        for (place, copies) in self.copies.iter_mut().enumerate() {
+            for consumed in copies.poll().unwrap() {
+                self.seen.entry(consumed.record.value).or_default()[place] += 1;
+            }
+        }
+        for consumed in self.counts.poll().unwrap() {
+            self.latest.insert(consumed.record.key, consumed.record.value);
+        }
+    }
+
+    fn counted(&self) -> i64 {
+        self.latest.values().sum()
+    }
+
+    /// Waits until `fed` numbers are through, and checks that each was once.
+    #[track_caller]
+    pub(crate) fn check(&mut self, fed: i64) {
+        let start = Instant::now();
+        while self.counted() < fed || self.seen.len() < fed as usize {
+            self.read();
+            thread::sleep(TICK);
+            if start.elapsed() > PATIENCE {
+                break;
+            }
+        }
+        let wrong: Vec<_> = (0..fed)
+            .filter(|number| self.seen.get(number) != Some(&[1, 1]))
+            .map(|number| (number, self.seen.get(&number)))
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "not once in both: {} of {fed}: {:?}",
+            wrong.len(),
+            &wrong[..wrong.len().min(20)]
+        );
+        let expected: BTreeMap<String, i64> = (0..GROUPS)
+            .map(|group| (format!("g{group}"), (fed - group + GROUPS - 1) / GROUPS))
+            .collect();
+        assert_eq!(self.latest, expected);
+    }
+}
+
+/// What a group has committed for a topic, over its partitions.
+pub(crate) fn committed(broker: &dyn Broker, group: &str, topic: &str) -> Option<i64> {
+    let partitions: Vec<_> = (0..PARTITIONS).map(|n| TopicPartition::new(topic, n)).collect();
+    let mut consumer = broker.consumer(Default::default()).unwrap();
+    match consumer.committed(group, &partitions) {
+        Ok(committed) => Some(committed.iter().flatten().map(|at| at.offset).sum()),
+        Err(BrokerError::UnstableOffsets(_)) => None,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,6 @@
+//! The harness, tried on itself.
+
+mod java;
+mod proxy;
+mod server;
+mod wire;

@@ -1,0 +1,122 @@
+use std::path::PathBuf;
+
+/// How a [`KafkaServer`](crate::KafkaServer) is started.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    pub(crate) heap_mb: u32,
+    pub(crate) internal_partitions: u32,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) properties: Vec<(String, String)>,
+    pub(crate) jvm: Vec<String>,
+    pub(crate) proxied: bool,
+}
+
+impl Default for KafkaOptions {
+    fn default() -> Self {
+        Self {
+            heap_mb: 512,
+            internal_partitions: 4,
+            data: None,
+            properties: Vec::new(),
+            jvm: Vec::new(),
+            proxied: false,
+        }
+    }
+}
+
+impl KafkaOptions {
+    /// The largest heap, 512 megabytes by default.
+    pub fn heap_mb(mut self, megabytes: u32) -> Self {
+        self.heap_mb = megabytes;
+        self
+    }
+
+    /// Partitions of `__consumer_offsets` and `__transaction_state`, 4 each by default.
+    pub fn internal_partitions(mut self, partitions: u32) -> Self {
+        self.internal_partitions = partitions;
+        self
+    }
+
+    /// Keeps the broker's data in this folder, with what an earlier broker has left in it. By
+    /// default they are in memory (`/dev/shm`, or the temporary folder) and go with the server.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
+    /// A line of `server.properties`; it wins over ours.
+    pub fn property(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.properties.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// An argument of the JVM; it wins over ours. For measuring: `-XX:TieredStopAtLevel=4`, as ours
+    /// start fast and stay slower.
+    pub fn jvm(mut self, argument: impl Into<String>) -> Self {
+        self.jvm.push(argument.into());
+        self
+    }
+
+    /// With a [`Proxy`](crate::Proxy) in front: who goes by the proxy's address stays behind it.
+    pub fn proxied(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
+    /// The text of `server.properties`.
+    pub(crate) fn server_properties(&self, at: &Addresses, data: &str) -> String {
+        let Addresses { direct, controller, proxied } = at;
+        let partitions = self.internal_partitions;
+        let mut listeners =
+            format!("PLAINTEXT://127.0.0.1:{direct},CONTROLLER://127.0.0.1:{controller}");
+        let mut advertised = format!("PLAINTEXT://127.0.0.1:{direct}");
+        if let Some((listener, proxy)) = proxied {
+            listeners += &format!(",PROXIED://127.0.0.1:{listener}");
+            advertised += &format!(",PROXIED://127.0.0.1:{proxy}");
+        }
+        let mut text = format!(
+            "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listeners={listeners}
+advertised.listeners={advertised}
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.num.partitions={partitions}
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions={partitions}
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.streams.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=100
+group.consumer.min.session.timeout.ms=100
+group.consumer.min.heartbeat.interval.ms=100
+group.streams.min.session.timeout.ms=100
+group.streams.min.heartbeat.interval.ms=100
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+log.cleaner.dedupe.buffer.size=16777216
+"
+        );
+        for (name, value) in &self.properties {
+            text += &format!("{name}={value}\n");
+        }
+        text
+    }
+}
+
+/// The ports of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) direct: u16,
+    pub(crate) controller: u16,
+    /// The listener behind the proxy, and the proxy.
+    pub(crate) proxied: Option<(u16, u16)>,
+}

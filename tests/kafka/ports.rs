@@ -1,0 +1,21 @@
+//! Free ports.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::TcpListener;
+
+/// Below what systems give to outgoing connections: a client that tries again and again to reach a
+/// broker that is down would at some time be given the broker's own port, and reach itself.
+const FIRST: u64 = 10_000;
+const COUNT: u64 = 20_000;
+
+/// Ports of 127.0.0.1 that nobody listens on, by chance: others look for some at the same time.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let mut held = Vec::new();
+    while held.len() < N {
+        let port = FIRST + RandomState::new().build_hasher().finish() % COUNT;
+        held.extend(TcpListener::bind(("127.0.0.1", port as u16)));
+    }
+    let mut held = held.iter();
+    std::array::from_fn(|_| held.next().unwrap().local_addr().unwrap().port())
+}

@@ -1,0 +1,184 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::broker_jars::BrokerJars;
+use crate::folder::{copy, new_folder};
+use crate::jvm::Jvm;
+use crate::options::Addresses;
+use crate::ports::free_ports;
+use crate::{KafkaOptions, Proxy, installation};
+
+const STARTED: &str = "Kafka Server started";
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// Others may take a port between our look and the broker's start.
+const ATTEMPTS: usize = 5;
+
+/// A Kafka broker of one node in a process of its own, on 127.0.0.1. It is killed when this is
+/// dropped, and when this process ends in whatever way.
+#[derive(Debug)]
+pub struct KafkaServer {
+    jars: BrokerJars,
+    options: KafkaOptions,
+    addresses: Addresses,
+    /// Holds the settings and the log, and the data unless they have a place of their own.
+    folder: PathBuf,
+    jvm: Option<Jvm>,
+    proxy: Option<Proxy>,
+}
+
+impl KafkaServer {
+    /// Starts a broker, on ports nobody has, and waits until it serves. The first one on a machine
+    /// fetches Kafka.
+    ///
+    /// # Panics
+    ///
+    /// With what [`try_start`](Self::try_start) says.
+    #[track_caller]
+    pub fn start(options: KafkaOptions) -> Self {
+        Self::try_start(options).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, with what went wrong as text: which program is missing, or the end of the
+    /// broker's log.
+    pub fn try_start(options: KafkaOptions) -> Result<Self, String> {
+        let jars = BrokerJars::install()?;
+        if !jars.class_archive().exists() {
+            archive_classes(&jars)?;
+        }
+        Self::with_jars(jars, options)
+    }
+
+    /// One broker for all tests of a binary.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<KafkaServer> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(KafkaOptions::default()))
+    }
+
+    fn with_jars(jars: BrokerJars, options: KafkaOptions) -> Result<Self, String> {
+        let proxy = options.proxied.then(Proxy::listen).transpose()?;
+        let mut server = Self {
+            addresses: Addresses::free(proxy.as_ref()),
+            folder: new_folder().map_err(|error| format!("no folder for a broker: {error}"))?,
+            jars,
+            options,
+            jvm: None,
+            proxy,
+        };
+        for _ in 1..ATTEMPTS {
+            match server.launch() {
+                Err(error) if error.contains("Address already in use") => {
+                    server.addresses = Addresses::free(server.proxy.as_ref());
+                }
+                started => return started.map(|()| server),
+            }
+        }
+        server.launch().map(|()| server)
+    }
+
+    /// Where clients connect: `127.0.0.1:PORT`. Never through the proxy.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.addresses.direct)
+    }
+
+    /// The proxy in front of a server started as [`proxied`](KafkaOptions::proxied).
+    #[track_caller]
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("the server was started without a proxy")
+    }
+
+    /// The id of the broker's process while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.jvm.as_ref().map(Jvm::id)
+    }
+
+    /// What the broker has printed since its last start.
+    pub fn log(&self) -> String {
+        self.jvm.as_ref().map(Jvm::printed).unwrap_or_default()
+    }
+
+    /// Stops it in order (SIGTERM). Its data stay for [`restart`](Self::restart).
+    pub fn stop(&mut self) {
+        if let Some(jvm) = self.jvm.take() {
+            let _log =
+                jvm.terminate(STOP_LIMIT).unwrap_or_else(|error| panic!("the broker: {error}"));
+        }
+    }
+
+    /// Kills it (SIGKILL). Its data stay as they are.
+    pub fn kill(&mut self) {
+        drop(self.jvm.take());
+    }
+
+    /// Starts it again on the same ports and data, after [`stop`](Self::stop) or
+    /// [`kill`](Self::kill); one that runs is stopped first.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.launch().unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn launch(&mut self) -> Result<(), String> {
+        let own = self.folder.join("data");
+        let data = self.options.data.as_ref().unwrap_or(&own);
+        let told = |error| format!("{}: {error}", data.display());
+        if !data.join("meta.properties").exists() {
+            copy(&self.jars.formatted(), data).map_err(told)?;
+        }
+        let data = data.display().to_string();
+        let properties = self.folder.join("server.properties");
+        let text = self.options.server_properties(&self.addresses, &data);
+        fs::write(&properties, text).map_err(|error| error.to_string())?;
+        let mut args = vec![
+            format!("-Xmx{}m", self.options.heap_mb),
+            "-XX:+UseSerialGC".to_owned(),
+            "-XX:TieredStopAtLevel=1".to_owned(),
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
+            "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info".to_owned(),
+        ];
+        let archive = self.jars.class_archive();
+        if archive.exists() {
+            args.push(format!("-XX:SharedArchiveFile={}", archive.display()));
+        }
+        args.extend(self.options.jvm.iter().cloned());
+        args.extend(["-cp".to_owned(), self.jars.class_path(), "kafka.Kafka".to_owned()]);
+        args.push(properties.display().to_string());
+        let mut jvm = Jvm::start(&args, &self.folder.join("log"), Some(&self.folder))?;
+        jvm.wait_for(STARTED, START_LIMIT).map_err(|error| format!("the broker: {error}"))?;
+        if let (Some(proxy), Some((listener, _))) = (&self.proxy, self.addresses.proxied) {
+            proxy.forward_to(listener);
+        }
+        self.jvm = Some(jvm);
+        Ok(())
+    }
+}
+
+impl Drop for KafkaServer {
+    fn drop(&mut self) {
+        self.kill();
+        let _gone = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Addresses {
+    fn free(proxy: Option<&Proxy>) -> Self {
+        let [direct, controller, listener] = free_ports();
+        let proxied = proxy.map(|proxy| (listener, proxy.port()));
+        Self { direct, controller, proxied }
+    }
+}
+
+/// Runs a broker once to see which classes it needs.
+fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
+    let _lock = installation::lock(jars.folder())?;
+    let archive = jars.class_archive();
+    if archive.exists() {
+        return Ok(());
+    }
+    let unfinished = archive.with_extension("unfinished");
+    let option = format!("-XX:ArchiveClassesAtExit={}", unfinished.display());
+    let options = KafkaOptions::default().jvm(option);
+    KafkaServer::with_jars(jars.clone(), options)?.stop();
+    fs::rename(unfinished, &archive).map_err(|error| format!("{}: {error}", archive.display()))
+}
