@@ -48,8 +48,8 @@ fn call_timeout(options: &ProducerOptions) -> Duration {
 enum State {
     Ready,
     InTransaction,
-    /// Something of the last transaction may still be on its way to the broker: nothing is begun
-    /// before the producer was opened anew, which fences all of it.
+    /// Something of the last transaction may still be on its way to the broker: nothing more is done.
+    /// Whoever opens the producer anew fences all of it; not this one, which may be fenced itself.
     InDoubt,
     /// Another producer has its id.
     Fenced,
@@ -57,7 +57,7 @@ enum State {
 
 /// Writes by librdkafka, which speaks the first transaction protocol: a late copy of a request of
 /// one transaction may act on the next. So requests and answers are counted, and when one is
-/// unanswered the producer is opened anew under its id before it goes on.
+/// unanswered the producer begins no other transaction: it is to be opened anew under its id.
 pub(super) struct KafkaProducer {
     cluster: Arc<Cluster>,
     options: ProducerOptions,
@@ -79,15 +79,6 @@ impl KafkaProducer {
             topics: HashMap::new(),
             client,
         })
-    }
-
-    /// Takes the place of what is there; the broker aborts what that has left open.
-    fn reopen(&mut self) -> Result<(), BrokerError> {
-        self.state = State::InDoubt;
-        self.client = open_client(&self.cluster, &self.options)?;
-        self.topics.clear();
-        self.state = State::Ready;
-        Ok(())
     }
 
     fn written(&mut self, partition: &TopicPartition) -> Result<&mut Written, BrokerError> {
@@ -117,7 +108,7 @@ impl KafkaProducer {
             (false, _) => "it has no transactional id",
             (_, State::Ready) => "no transaction is open",
             (_, State::InTransaction) => "a transaction is open",
-            (_, State::InDoubt) => "the last transaction has failed: abort it first",
+            (_, State::InDoubt) => return Err(self.in_doubt()),
             (_, State::Fenced) => return Err(self.fenced()),
         };
         Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
@@ -159,6 +150,13 @@ impl KafkaProducer {
     fn fenced(&self) -> BrokerError {
         let id = self.options.transactional_id.as_deref();
         BrokerError::ProducerFenced(id.unwrap_or(&self.options.client_id).to_owned())
+    }
+
+    fn in_doubt(&self) -> BrokerError {
+        let id = self.options.transactional_id.as_deref().unwrap_or_default();
+        BrokerError::Timeout(format!(
+            "a request of the last transaction of '{id}' was not answered: open the producer anew"
+        ))
     }
 
     /// After an error, what may still be done.
@@ -331,9 +329,6 @@ impl Producer for KafkaProducer {
     }
 
     fn begin(&mut self) -> Result<(), BrokerError> {
-        if self.state == State::InDoubt && self.is_transactional() {
-            self.reopen()?;
-        }
         self.expect(State::Ready, "a transaction cannot be begun")?;
         match self.client.begin_transaction() {
             Ok(()) => {
@@ -377,7 +372,7 @@ impl Producer for KafkaProducer {
                 self.state = if self.is_all_answered() { State::Ready } else { State::InDoubt };
                 if self.state == State::InDoubt {
                     tracing::warn!(
-                        "{}: a request of the transaction was left unanswered; the producer is opened anew",
+                        "{}: a request of the transaction was left unanswered; it is to be opened anew",
                         self.options.client_id
                     );
                 }
@@ -407,12 +402,11 @@ impl Producer for KafkaProducer {
     }
 
     fn abort(&mut self) -> Result<(), BrokerError> {
-        match self.state {
-            State::Ready if self.is_transactional() => return Ok(()),
-            State::InTransaction => {}
-            State::InDoubt if self.is_transactional() => return self.reopen(),
-            _ => return self.expect(State::InTransaction, "there is nothing to abort"),
+        if self.is_transactional() && self.state == State::Ready {
+            return Ok(());
         }
+        self.expect(State::InTransaction, "there is nothing to abort")?;
+        self.state = State::InDoubt;
         // An abort that overtakes the first records of its transaction is fatal to the client.
         let flushed = self.client.flush(call_timeout(&self.options));
         let _undelivered = self.delivery_error();
@@ -423,12 +417,11 @@ impl Producer for KafkaProducer {
                 self.state = State::Ready;
                 Ok(())
             }
-            Ok(()) => self.reopen(),
-            Err(error) => match self.error("to abort a transaction", error) {
-                fenced @ BrokerError::ProducerFenced(_) => Err(self.note(fenced)),
-                // The producer that takes this one's place ends the transaction.
-                _ => self.reopen(),
-            },
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = self.error("to abort a transaction", error);
+                Err(self.note(error))
+            }
         }
     }
 }
