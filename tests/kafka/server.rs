@@ -60,7 +60,7 @@ impl KafkaServer {
     fn with_jars(jars: BrokerJars, options: KafkaOptions) -> Result<Self, String> {
         let proxy = options.proxied.then(Proxy::listen).transpose()?;
         let mut server = Self {
-            addresses: Addresses::free(proxy.as_ref()),
+            addresses: Addresses::free(proxy.as_ref(), &options),
             folder: new_folder().map_err(|error| format!("no folder for a broker: {error}"))?,
             jars,
             options,
@@ -70,7 +70,7 @@ impl KafkaServer {
         for _ in 1..ATTEMPTS {
             match server.launch() {
                 Err(error) if error.contains("Address already in use") => {
-                    server.addresses = Addresses::free(server.proxy.as_ref());
+                    server.addresses = Addresses::free(server.proxy.as_ref(), &server.options);
                 }
                 started => return started.map(|()| server),
             }
@@ -81,6 +81,13 @@ impl KafkaServer {
     /// Where clients connect: `127.0.0.1:PORT`. Never through the proxy.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.addresses.direct)
+    }
+
+    /// Where [users](KafkaOptions::user) connect, with `security.protocol=SASL_PLAINTEXT`.
+    #[track_caller]
+    pub fn secured_bootstrap(&self) -> String {
+        let port = self.addresses.secured.expect("the server was started without users");
+        format!("127.0.0.1:{port}")
     }
 
     /// The proxy in front of a server started as [`proxied`](KafkaOptions::proxied).
@@ -162,10 +169,11 @@ impl Drop for KafkaServer {
 }
 
 impl Addresses {
-    fn free(proxy: Option<&Proxy>) -> Self {
-        let [direct, controller, listener] = free_ports();
+    fn free(proxy: Option<&Proxy>, options: &KafkaOptions) -> Self {
+        let [direct, controller, listener, secured] = free_ports();
         let proxied = proxy.map(|proxy| (listener, proxy.port()));
-        Self { direct, controller, proxied }
+        let secured = (!options.users.is_empty()).then_some(secured);
+        Self { direct, controller, proxied, secured }
     }
 }
 

@@ -134,14 +134,22 @@ impl Cluster {
                 if let Some(missing) = self.missing(partition) {
                     return Err(missing);
                 }
-                // A topic that was just made has no leaders for a moment.
-                let no_leader =
-                    [Code::NoEnt, Code::LeaderNotAvailable, Code::NotLeaderForPartition];
+                // A topic that was just made has no leaders for a moment; neither has any while a
+                // broker comes back.
+                let no_leader = [
+                    Code::NoEnt,
+                    Code::LeaderNotAvailable,
+                    Code::NotLeaderForPartition,
+                    Code::FencedLeaderEpoch,
+                    Code::UnknownLeaderEpoch,
+                ];
                 if !no_leader.contains(&error.code) {
                     let action = format!("to read the offsets of {partition}");
                     return Err(self.doing(&action).failed(error));
                 }
                 std::thread::park_timeout(CALL_TIMEOUT / 200);
+                // What cannot be asked now is asked in the next round.
+                let _later = self.offsets.refresh_leaders(CALL_TIMEOUT);
             }
             Err(BrokerError::Timeout(format!("{partition} has no leader")))
         };

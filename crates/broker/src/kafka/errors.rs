@@ -42,6 +42,12 @@ impl Doing<'_> {
             | Code::NotCoordinator
             | Code::NotLeaderForPartition
             | Code::LeaderNotAvailable
+            // A broker that was away leads again, which clients hear of a moment later.
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::ReplicaNotAvailable
+            | Code::KafkaStorageError
+            | Code::OffsetNotAvailable
             | Code::NotController
             | Code::NotEnoughReplicas
             | Code::NotEnoughReplicasAfterAppend

@@ -307,6 +307,25 @@ impl Native {
         checked(unsafe { sys::rd_kafka_commit(self.ptr.as_ptr(), offsets.ptr(), 0) })
     }
 
+    /// Asks who leads what, for all that this client has asked for before. It does so by itself
+    /// after most errors that say it is mistaken, but not in a listing of offsets when a broker has
+    /// come back as the leader that it was.
+    pub(super) fn refresh_leaders(&self, within: Duration) -> Result<(), NativeError> {
+        let mut metadata = ptr::null();
+        // SAFETY: a null topic stands for all; what is given back is ours and destroyed once.
+        unsafe {
+            checked(sys::rd_kafka_metadata(
+                self.ptr.as_ptr(),
+                1,
+                ptr::null_mut(),
+                &mut metadata,
+                millis(within),
+            ))?;
+            sys::rd_kafka_metadata_destroy(metadata);
+        }
+        Ok(())
+    }
+
     /// The error after which the client is of no use, if there was one.
     pub(super) fn fatal_error(&self) -> Option<NativeError> {
         let mut reason = [0 as c_char; 512];

@@ -305,6 +305,7 @@ impl StreamThread {
             super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
+                    tracing::info!("{}: gets {}", self.name, listed(&tasks));
                     for id in tasks {
                         if !self.tasks.contains_key(&id) {
                             self.waiting.entry(id).or_default();
@@ -312,6 +313,7 @@ impl StreamThread {
                     }
                 }
                 MembershipChange::Revoked(tasks) => {
+                    tracing::info!("{}: gives back {}", self.name, listed(&tasks));
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
                     super::failpoint::reached("before-release");
@@ -391,7 +393,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Commits, closes every task and leaves the group.
+    /// Commits, closes every task and leaves the group, unless it is to be waited for there.
     pub fn close(&mut self) -> Result<(), Error> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
@@ -405,7 +407,10 @@ impl StreamThread {
         if !clean && let Err(error) = self.collector.abort() {
             tracing::debug!("{}: abort: {error}", self.name);
         }
-        self.membership.leave()?;
+        let config = &self.options.config;
+        if config.leave_group_on_close() || config.group_instance_id().is_none() {
+            self.membership.leave()?;
+        }
         committed.map(|_| ())
     }
 
@@ -420,6 +425,14 @@ impl StreamThread {
         for error in results.into_iter().filter_map(Result::err) {
             tracing::warn!("{}: while it was given up: {error}", self.name);
         }
+    }
+}
+
+/// Tasks in a line of the log.
+fn listed(tasks: &[TaskId]) -> String {
+    match tasks {
+        [] => "no tasks".to_owned(),
+        _ => tasks.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "),
     }
 }
 
