@@ -11,7 +11,7 @@ use crate::server;
 
 /// Starts an application, and gives what it says; it says so in time.
 #[track_caller]
-fn refused(config: Config) -> String {
+pub(crate) fn refused(config: Config) -> String {
     let start = Instant::now();
     let app = match application(config) {
         Ok(app) => app,

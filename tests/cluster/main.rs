@@ -3,7 +3,10 @@
 mod errors;
 mod handover;
 mod late_requests;
+mod log;
 mod numbers;
+mod outages;
+mod rights;
 mod torn;
 
 use millstream_kafka_server::KafkaServer;

@@ -85,17 +85,20 @@ fn millis(time: Duration) -> c_int {
     c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX)
 }
 
-/// How many requests of each kind a client has sent, and how many answers it has got.
+/// How many requests of each kind a client has sent, how many answers it has got, and whether it was
+/// let in.
 #[derive(Debug)]
 pub(super) struct RequestCounts {
     sent: [AtomicU64; COUNTED],
     received: [AtomicU64; COUNTED],
+    /// What a broker said that did not let the client in.
+    not_let_in: Mutex<Option<String>>,
 }
 
 impl Default for RequestCounts {
     fn default() -> Self {
         let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
-        Self { sent: zeros(), received: zeros() }
+        Self { sent: zeros(), received: zeros(), not_let_in: Mutex::default() }
     }
 }
 
@@ -178,6 +181,7 @@ impl Native {
         let rk = unsafe {
             sys::rd_kafka_conf_set_log_cb(conf, Some(log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(error));
+            sys::rd_kafka_conf_set_opaque(conf, Arc::as_ptr(&counts).cast_mut().cast());
             sys::rd_kafka_conf_interceptor_add_on_new(
                 conf,
                 INTERCEPTOR.as_ptr(),
@@ -305,6 +309,12 @@ impl Native {
         let offsets = offset_list(offsets);
         // SAFETY: the client is alive, and so is the list.
         checked(unsafe { sys::rd_kafka_commit(self.ptr.as_ptr(), offsets.ptr(), 0) })
+    }
+
+    /// What a broker said last that did not let the client in.
+    pub(super) fn not_let_in(&self) -> Option<String> {
+        self.poll(Duration::ZERO);
+        self.counts.not_let_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks who leads what, for all that this client has asked for before. It does so by itself
@@ -1072,15 +1082,21 @@ unsafe extern "C" fn log(
     }
 }
 
-/// A state of the client that the calls it concerns report too, so it is only logged.
+/// A state of the client that the calls it concerns report too, so it is only logged; but of a login
+/// that failed they only know that they got no answer.
 unsafe extern "C" fn error(
     _client: *mut sys::rd_kafka_t,
     code: c_int,
     reason: *const c_char,
-    _opaque: *mut c_void,
+    counts: *mut c_void,
 ) {
-    // SAFETY: librdkafka hands over a C string.
-    tracing::warn!(target: "librdkafka", "{} ({code})", unsafe { text(reason) });
+    // SAFETY: librdkafka hands over a C string, and the counters, which outlive the client.
+    let (reason, counts) = unsafe { (text(reason), &*counts.cast::<RequestCounts>()) };
+    tracing::warn!(target: "librdkafka", "{reason} ({code})");
+    if code == RespErr::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int {
+        let mut not_let_in = counts.not_let_in.lock().unwrap_or_else(PoisonError::into_inner);
+        *not_let_in = Some(reason);
+    }
 }
 
 unsafe extern "C" fn delivered(
