@@ -9,6 +9,7 @@ pub struct KafkaOptions {
     pub(crate) properties: Vec<(String, String)>,
     pub(crate) jvm: Vec<String>,
     pub(crate) proxied: bool,
+    pub(crate) version: KafkaVersion,
     pub(crate) users: Vec<(String, String)>,
 }
 
@@ -21,6 +22,7 @@ impl Default for KafkaOptions {
             properties: Vec::new(),
             jvm: Vec::new(),
             proxied: false,
+            version: KafkaVersion::Current,
             users: Vec::new(),
         }
     }
@@ -62,6 +64,12 @@ impl KafkaOptions {
     /// With a [`Proxy`](crate::Proxy) in front: who goes by the proxy's address stays behind it.
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
+        self
+    }
+
+    /// Kafka 3.9 instead of the current one: without `group.protocol=consumer`.
+    pub fn old(mut self) -> Self {
+        self.version = KafkaVersion::Old;
         self
     }
 
@@ -134,6 +142,13 @@ super.users=User:ANONYMOUS
         }
         text
     }
+}
+
+/// Which Kafka it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KafkaVersion {
+    Current,
+    Old,
 }
 
 /// The ports of a server.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::broker_jars::BrokerJars;
 use crate::folder::{copy, new_folder};
 use crate::jvm::Jvm;
-use crate::options::Addresses;
+use crate::options::{Addresses, KafkaVersion};
 use crate::ports::free_ports;
 use crate::{KafkaOptions, Proxy, installation};
 
@@ -44,9 +44,9 @@ impl KafkaServer {
     /// The same, with what went wrong as text: which program is missing, or the end of the
     /// broker's log.
     pub fn try_start(options: KafkaOptions) -> Result<Self, String> {
-        let jars = BrokerJars::install()?;
+        let jars = BrokerJars::install(options.version)?;
         if !jars.class_archive().exists() {
-            archive_classes(&jars)?;
+            archive_classes(&jars, options.version)?;
         }
         Self::with_jars(jars, options)
     }
@@ -178,7 +178,7 @@ impl Addresses {
 }
 
 /// Runs a broker once to see which classes it needs.
-fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
+fn archive_classes(jars: &BrokerJars, version: KafkaVersion) -> Result<(), String> {
     let _lock = installation::lock(jars.folder())?;
     let archive = jars.class_archive();
     if archive.exists() {
@@ -186,7 +186,7 @@ fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
     }
     let unfinished = archive.with_extension("unfinished");
     let option = format!("-XX:ArchiveClassesAtExit={}", unfinished.display());
-    let options = KafkaOptions::default().jvm(option);
+    let options = KafkaOptions { version, ..KafkaOptions::default().jvm(option) };
     KafkaServer::with_jars(jars.clone(), options)?.stop();
     fs::rename(unfinished, &archive).map_err(|error| format!("{}: {error}", archive.display()))
 }

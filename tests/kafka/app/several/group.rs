@@ -53,9 +53,10 @@ impl Group {
         Self { output: Output::watch(&broker), instances, _folder: folder, _server: server }
     }
 
-    /// Waits until every task is somewhere, and nothing has moved for a while.
+    /// Waits until every task is somewhere and at work, and nothing has moved for a while.
     pub(crate) fn settled(&self) -> Vec<Threads> {
         let start = Instant::now();
+        let tasks = 2 * PARTITIONS as usize;
         let (mut since, mut known) = (Instant::now(), Vec::new());
         loop {
             let now: Vec<Threads> = self.instances.iter().map(Instance::tasks).collect();
@@ -64,11 +65,16 @@ impl Group {
             }
             let all: Vec<_> = known.iter().flat_map(Threads::values).flatten().collect();
             let different: BTreeSet<_> = all.iter().collect();
-            let is_whole = all.len() == different.len() && all.len() == 2 * PARTITIONS as usize;
-            if is_whole && since.elapsed() > CALM {
+            let is_whole = all.len() == different.len() && all.len() == tasks;
+            let are_at_work = self.output.is_seen_since(since, tasks);
+            if is_whole && are_at_work && since.elapsed() > CALM {
                 return known;
             }
-            assert!(start.elapsed() < PATIENCE, "the tasks do not come to rest: {known:?}");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the tasks do not come to rest: {known:?}\n{}",
+                self.instances[0].log()
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -32,7 +32,13 @@ impl Output {
             thread::spawn(move || {
                 while !ended.load(Ordering::Relaxed) {
                     // What is wrong with the reading shows as a silence.
-                    let Ok(records) = consumer.poll() else { continue };
+                    let records = match consumer.poll() {
+                        Ok(records) => records,
+                        Err(error) => {
+                            eprintln!("{topic}: {error}");
+                            continue;
+                        }
+                    };
                     let now = Instant::now();
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     for record in &records {
@@ -47,6 +53,13 @@ impl Output {
             });
         }
         output
+    }
+
+    /// Whether all of so many partitions have had output since then.
+    pub(crate) fn is_seen_since(&self, since: Instant, partitions: usize) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let are_alive = seen.values().filter(|times| times.last() > Some(&since));
+        are_alive.count() == partitions
     }
 
     /// The longest time in which a partition had no output, from the last output before `since`.
@@ -77,9 +90,13 @@ fn feed(broker: &dyn Broker, ended: &AtomicBool) {
         for number in fed..fed + BURST {
             let record = Record::new(format!("k{}", number % 50), number, number);
             // The broker may be about to end, with the test.
-            let _sent = producer.send::<String, i64>(&"numbers".into(), record);
+            if let Err(error) = producer.send::<String, i64>(&"numbers".into(), record) {
+                eprintln!("numbers: {error}");
+            }
         }
-        let _sent = producer.flush();
+        if let Err(error) = producer.flush() {
+            eprintln!("numbers: {error}");
+        }
         fed += BURST;
         thread::sleep(PAUSE);
     }
