@@ -1,5 +1,7 @@
 //! The examples, run as programs.
 
+#[cfg(feature = "kafka")]
+mod cluster;
 mod kills;
 mod order_totals;
 mod program;

@@ -3,21 +3,25 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
 use crate::program::{example, run, signal, start, stderr};
 
 /// A running service.
-struct Service {
-    child: Child,
+pub(crate) struct Service {
+    pub(crate) child: Child,
     address: String,
 }
 
 impl Service {
     fn start(dir: &Path) -> Self {
-        let mut child = start(example("order_totals").args(["--port", "0", "--dir"]).arg(dir));
+        Self::of(example("order_totals").arg("--dir").arg(dir))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = start(command.args(["--port", "0"]));
         let mut said = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
         let (_, address) = said.trim_end().split_once("http://").expect("it says where it is");
@@ -27,7 +31,7 @@ impl Service {
     }
 
     /// Status and body of an answer.
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(
             stream,
@@ -43,13 +47,13 @@ impl Service {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    fn order(&self, customer: &str, cents: i64) {
+    pub(crate) fn order(&self, customer: &str, cents: i64) {
         let order = format!(r#"{{"customer": "{customer}", "cents": {cents}}}"#);
         assert_eq!(self.ask("POST", "/orders", &order).0, 202);
     }
 
     /// An order is counted a moment after it was taken.
-    fn becomes(&self, path: &str, expected: &str) {
+    pub(crate) fn becomes(&self, path: &str, expected: &str) {
         let mut found = (0, String::new());
         for _ in 0..400 {
             found = self.ask("GET", path, "");
@@ -61,7 +65,7 @@ impl Service {
         panic!("{path} is {found:?} instead of {expected}");
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         signal(&self.child, "TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }

@@ -15,12 +15,43 @@ pub(crate) fn example(name: &str) -> Command {
     Command::new(&PROGRAMS.get_or_init(build)[name])
 }
 
+/// The same, of a program that can run on a Kafka cluster.
+#[cfg(feature = "kafka")]
+pub(crate) fn example_on_kafka(name: &str) -> Command {
+    example(&format!("kafka-{name}"))
+}
+
 fn build() -> HashMap<String, PathBuf> {
+    let mut programs = HashMap::new();
+    if cfg!(feature = "kafka") {
+        // First, and kept elsewhere: the others take their place.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("on-kafka");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, path) in build_with(&["--features", "kafka,rocksdb"]) {
+            let kept = folder.join(&name);
+            // Another process may be running the one of the last time.
+            let _not_there = std::fs::remove_file(&kept);
+            std::fs::copy(path, &kept).unwrap();
+            programs.insert(format!("kafka-{name}"), kept);
+        }
+    }
+    programs.extend(build_with(&[]));
+    programs
+}
+
+fn build_with(features: &[&str]) -> HashMap<String, PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    // With the features of the whole workspace nothing is to be built that is not there.
+    let packages: &[_] = match features {
+        [] => &["--workspace"],
+        _ => &["-p", "millstream-example-word-count", "-p", "millstream-example-order-totals"],
+    };
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
         .args(["--example", "word_count", "--example", "order_totals"])
+        .args(packages)
+        .args(features)
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

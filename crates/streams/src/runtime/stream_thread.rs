@@ -400,17 +400,20 @@ impl StreamThread {
         }
         let committed = self.commit();
         let clean = committed.is_ok();
+        if !clean && let Err(error) = self.collector.abort() {
+            tracing::debug!("{}: abort: {error}", self.name);
+        }
+        // Before the databases are on the disk: others go on meanwhile.
+        let config = &self.options.config;
+        let left = match config.leave_group_on_close() || config.group_instance_id().is_none() {
+            true => self.membership.leave(),
+            false => Ok(()),
+        };
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(clean, &mut *self.consumer);
         }
         self.waiting.clear();
-        if !clean && let Err(error) = self.collector.abort() {
-            tracing::debug!("{}: abort: {error}", self.name);
-        }
-        let config = &self.options.config;
-        if config.leave_group_on_close() || config.group_instance_id().is_none() {
-            self.membership.leave()?;
-        }
+        left?;
         committed.map(|_| ())
     }
 

@@ -31,7 +31,9 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn start(instances: usize, threads: usize, settings: &[String]) -> Self {
-        let server = KafkaServer::start(KafkaOptions::default());
+        // By default a broker looks for transactions that are too old every ten seconds only.
+        let timeouts = "transaction.abort.timed.out.transaction.cleanup.interval.ms";
+        let server = KafkaServer::start(KafkaOptions::default().property(timeouts, 200));
         let config = KafkaConfig::new(server.bootstrap());
         let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::connect(config).unwrap());
         let topics = ["numbers", "copy-a", "copy-b", "counts"];

@@ -54,7 +54,7 @@ fn one_stops_or_dies_and_the_others_go_on() {
 
 #[test]
 fn a_rolling_restart_moves_little() {
-    for (leaves, most) in [(true, 12), (false, 0)] {
+    for (leaves, most) in [(true, 24), (false, 0)] {
         let mut group = Group::start(3, 1, &[format!("leave.group.on.close={leaves}")]);
         let mut before = group.settled();
         let (mut moved, began) = (0, Instant::now());
