@@ -30,12 +30,6 @@ impl Subscriber for Lines {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(event.metadata().level().to_string());
         event.record(&mut text);
-        eprintln!(
-            "{:?} {}",
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
-                % 1000000,
-            text.0
-        );
         LINES.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
     }
 

@@ -78,6 +78,8 @@ fn a_rolling_restart_moves_little() {
 
 #[test]
 fn tasks_are_spread_over_processes_and_threads() {
+    // Evenly by their number. Which of the two kinds of tasks a thread gets is chance: librdkafka's
+    // assignor does not look at the topics.
     let group = Group::start(3, 2, &[]);
     for (instance, threads) in group.settled().iter().enumerate() {
         for (thread, tasks) in threads {
@@ -87,8 +89,5 @@ fn tasks_are_spread_over_processes_and_threads() {
         for tasks in threads.values() {
             assert_eq!(tasks.len(), 2, "{tasks:?}");
         }
-        let halves =
-            |half: &str| threads.values().flatten().filter(|t| t.starts_with(half)).count();
-        assert!(halves("0_") > 0 && halves("1_") > 0, "{threads:?}");
     }
 }
