@@ -349,14 +349,14 @@ impl Cluster {
         identity: &GroupIdentity,
         error: ffi::NativeError,
     ) -> BrokerError {
-        let GroupIdentity { group, member, generation, instance } = identity.clone();
+        let GroupIdentity { group, member, generation, .. } = identity.clone();
         match error.code {
             Code::IllegalGeneration | Code::StaleMemberEpoch => {
                 BrokerError::IllegalGeneration { group, member, generation }
             }
-            Code::UnknownMemberId => BrokerError::UnknownMember { group, member },
-            Code::FencedInstanceId => {
-                BrokerError::InstanceFenced { group, instance: instance.unwrap_or_default() }
+            // What to do about somebody who has the same static identity, the membership says.
+            Code::UnknownMemberId | Code::FencedInstanceId => {
+                BrokerError::UnknownMember { group, member }
             }
             Code::RebalanceInProgress => BrokerError::RebalanceInProgress(group),
             _ => {
