@@ -41,7 +41,9 @@ impl KafkaAdmin {
                 None => return Ok(()),
                 Some(topic) if clock.monotonic() > CALL_TIMEOUT => {
                     let name = &topic.name;
-                    return Err(BrokerError::Timeout(format!("topic '{name}' is not known yet")));
+                    return Err(BrokerError::Timeout(format!(
+                        "topic '{name}' was created and is not to be seen: grant the application's user the right Describe on it"
+                    )));
                 }
                 Some(_) => std::thread::park_timeout(CALL_TIMEOUT / 1000),
             }

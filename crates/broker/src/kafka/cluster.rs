@@ -75,9 +75,23 @@ impl Cluster {
     /// Partitions of every topic there is.
     pub(super) fn partitions(&self) -> Result<HashMap<String, u32>, BrokerError> {
         let found = self.topics.inner().fetch_metadata(None, CALL_TIMEOUT);
-        let metadata = found.map_err(|error| self.doing("to list the topics").wrapped(&error))?;
+        let metadata = found.map_err(|error| {
+            let doing = self.doing("to list the topics");
+            self.not_let_in().unwrap_or_else(|| doing.wrapped(&error))
+        })?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+    }
+
+    /// The error when the brokers do not let us in.
+    fn not_let_in(&self) -> Option<BrokerError> {
+        let _only_that_it_tries = self.offsets.refresh_leaders(CALL_TIMEOUT / 5);
+        let reason = self.offsets.not_let_in()?;
+        let action = format!(
+            "to log in at {} (security.protocol, sasl.mechanism, sasl.username, sasl.password)",
+            self.servers()
+        );
+        Some(BrokerError::Denied { action, reason })
     }
 
     /// Configs of topics that exist.
@@ -91,7 +105,14 @@ impl Cluster {
             .into_iter()
             .zip(topics)
             .map(|(answer, topic)| match answer {
-                Ok(configs) => Ok(configs),
+                Ok(configs) if !configs.entries.is_empty() => Ok(configs),
+                // The wrapper drops the error of a topic; one that we may look at has configs.
+                Ok(_) if self.partitions()?.contains_key(*topic) => {
+                    let action = format!("to read the configs of topic '{topic}'");
+                    let code = Code::TopicAuthorizationFailed;
+                    Err(self.doing(&action).code(code, code.to_string()))
+                }
+                Ok(_) => Err(BrokerError::UnknownTopic((*topic).to_owned())),
                 Err(Code::UnknownTopicOrPartition) => {
                     Err(BrokerError::UnknownTopic((*topic).to_owned()))
                 }
@@ -134,14 +155,22 @@ impl Cluster {
                 if let Some(missing) = self.missing(partition) {
                     return Err(missing);
                 }
-                // A topic that was just made has no leaders for a moment.
-                let no_leader =
-                    [Code::NoEnt, Code::LeaderNotAvailable, Code::NotLeaderForPartition];
+                // A topic that was just made has no leaders for a moment; neither has any while a
+                // broker comes back.
+                let no_leader = [
+                    Code::NoEnt,
+                    Code::LeaderNotAvailable,
+                    Code::NotLeaderForPartition,
+                    Code::FencedLeaderEpoch,
+                    Code::UnknownLeaderEpoch,
+                ];
                 if !no_leader.contains(&error.code) {
                     let action = format!("to read the offsets of {partition}");
                     return Err(self.doing(&action).failed(error));
                 }
                 std::thread::park_timeout(CALL_TIMEOUT / 200);
+                // What cannot be asked now is asked in the next round.
+                let _later = self.offsets.refresh_leaders(CALL_TIMEOUT);
             }
             Err(BrokerError::Timeout(format!("{partition} has no leader")))
         };
@@ -320,14 +349,14 @@ impl Cluster {
         identity: &GroupIdentity,
         error: ffi::NativeError,
     ) -> BrokerError {
-        let GroupIdentity { group, member, generation, instance } = identity.clone();
+        let GroupIdentity { group, member, generation, .. } = identity.clone();
         match error.code {
             Code::IllegalGeneration | Code::StaleMemberEpoch => {
                 BrokerError::IllegalGeneration { group, member, generation }
             }
-            Code::UnknownMemberId => BrokerError::UnknownMember { group, member },
-            Code::FencedInstanceId => {
-                BrokerError::InstanceFenced { group, instance: instance.unwrap_or_default() }
+            // What to do about somebody who has the same static identity, the membership says.
+            Code::UnknownMemberId | Code::FencedInstanceId => {
+                BrokerError::UnknownMember { group, member }
             }
             Code::RebalanceInProgress => BrokerError::RebalanceInProgress(group),
             _ => {

@@ -20,6 +20,8 @@ const LEAVE: [usize; 2] = [13, 68];
 /// How long leaving may take; afterwards the group notices by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 const LEAVE_POLL: Duration = Duration::from_millis(5);
+/// Two that have the same static identity put one another out within this time.
+const TWINS_MEET_WITHIN: Duration = Duration::from_secs(60);
 /// A broker that does not know the protocol says nothing.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -42,6 +44,8 @@ pub(super) struct KafkaMembership {
     has_left: bool,
     /// Since when the group has been asked in vain.
     asked: Option<SystemClock>,
+    /// When it last joined anew after somebody else was said to have its static identity.
+    joined_anew: Option<SystemClock>,
 }
 
 impl KafkaMembership {
@@ -88,7 +92,28 @@ impl KafkaMembership {
             client,
             has_left: false,
             asked: Some(SystemClock::new()),
+            joined_anew: None,
         })
+    }
+
+    /// Takes its static identity back. A broker that died in a rebalance comes back with the group
+    /// as it was before, and takes the member for its own predecessor; if another instance does
+    /// have the identity, that one will do the same, and it is not done twice.
+    fn join_anew(&mut self, error: BrokerError) -> Result<MembershipEvent, BrokerError> {
+        let twice = self.joined_anew.is_some_and(|last| last.monotonic() < TWINS_MEET_WITHIN);
+        if twice || !matches!(error, BrokerError::InstanceFenced { .. }) {
+            return Err(error);
+        }
+        tracing::warn!("{}: {error}; it joins once more", self.join.client_id);
+        let tasks = self.join.tasks.clone();
+        *self = Self {
+            joined_anew: Some(SystemClock::new()),
+            // As long as there is no new one: it is refused by the group.
+            identity: self.identity.clone(),
+            ..Self::join(&self.cluster, self.join.clone())?
+        };
+        let change = MembershipChange::Lost(tasks);
+        Ok(MembershipEvent { change, identity: self.identity.clone() })
     }
 
     /// The tasks that a list of the task topics' partitions stands for.
@@ -173,7 +198,7 @@ impl KafkaMembership {
                     | Code::UnknownTopicOrPartition => {
                         tracing::warn!("{}: {}", self.join.client_id, error.text);
                     }
-                    _ => return Err(self.failed(error)),
+                    _ => return self.join_anew(self.failed(error)).map(Some),
                 },
             }
         }

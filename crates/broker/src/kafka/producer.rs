@@ -138,13 +138,32 @@ impl KafkaProducer {
                 BrokerError::UnknownTopic(partition.topic.to_string())
             }
             Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
-            code => {
-                let fatal = self.client.fatal_error().map(|error| (error.code, error.text));
-                let (code, reason) = fatal.unwrap_or_else(|| (code, code.to_string()));
-                let error = NativeError { code, text: reason, fatal: false, abortable: false };
-                self.error(&format!("to write to {partition}"), error)
-            }
+            Code::PurgeQueue | Code::PurgeInflight => match self.transaction_error() {
+                // Not this partition's error, and the client does not say whose.
+                Some(cause) => {
+                    let mut topics: Vec<&str> = self.topics.keys().map(|name| &**name).collect();
+                    topics.sort_unstable();
+                    self.error(&format!("to write to one of {}", topics.join(", ")), cause)
+                }
+                None => self.undelivered(partition, code),
+            },
+            code => self.undelivered(partition, code),
         }
+    }
+
+    fn undelivered(&self, partition: &TopicPartition, code: Code) -> BrokerError {
+        let fatal = self.client.fatal_error().map(|error| (error.code, error.text));
+        let (code, reason) = fatal.unwrap_or_else(|| (code, code.to_string()));
+        let error = NativeError { code, text: reason, fatal: false, abortable: false };
+        self.error(&format!("to write to {partition}"), error)
+    }
+
+    /// Why the open transaction has to be aborted, if it has: the client says so when it is asked to
+    /// begin one.
+    fn transaction_error(&self) -> Option<NativeError> {
+        let in_transaction = self.is_transactional() && self.state == State::InTransaction;
+        let refused = in_transaction.then(|| self.client.begin_transaction().err())??;
+        (refused.abortable || refused.fatal).then_some(refused)
     }
 
     fn fenced(&self) -> BrokerError {

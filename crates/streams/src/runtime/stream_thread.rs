@@ -326,6 +326,7 @@ impl StreamThread {
             super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
+                    tracing::info!("{}: gets {}", self.name, listed(&tasks));
                     for id in tasks {
                         if !self.tasks.contains_key(&id) {
                             self.waiting.entry(id).or_default();
@@ -333,6 +334,7 @@ impl StreamThread {
                     }
                 }
                 MembershipChange::Revoked(tasks) => {
+                    tracing::info!("{}: gives back {}", self.name, listed(&tasks));
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
                     super::failpoint::reached("before-release");
@@ -412,21 +414,27 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Commits, closes every task and leaves the group.
+    /// Commits, closes every task and leaves the group, unless it is to be waited for there.
     pub fn close(&mut self) -> Result<(), Error> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
         let committed = self.commit();
         let clean = committed.is_ok();
+        if !clean && let Err(error) = self.collector.abort() {
+            tracing::debug!("{}: abort: {error}", self.name);
+        }
+        // Before the databases are on the disk: others go on meanwhile.
+        let config = &self.options.config;
+        let left = match config.leave_group_on_close() || config.group_instance_id().is_none() {
+            true => self.membership.leave(),
+            false => Ok(()),
+        };
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(clean, &mut *self.consumer);
         }
         self.waiting.clear();
-        if !clean && let Err(error) = self.collector.abort() {
-            tracing::debug!("{}: abort: {error}", self.name);
-        }
-        self.membership.leave()?;
+        left?;
         committed.map(|_| ())
     }
 
@@ -441,6 +449,14 @@ impl StreamThread {
         for error in results.into_iter().filter_map(Result::err) {
             tracing::warn!("{}: while it was given up: {error}", self.name);
         }
+    }
+}
+
+/// Tasks in a line of the log.
+fn listed(tasks: &[TaskId]) -> String {
+    match tasks {
+        [] => "no tasks".to_owned(),
+        _ => tasks.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "),
     }
 }
 
