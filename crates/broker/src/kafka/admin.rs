@@ -168,7 +168,9 @@ impl Admin for KafkaAdmin {
             let _set = row.set_offset(Offset::Offset(*offset));
         }
         let doing = self.cluster.doing("to delete records");
-        let deleted = block_on(self.cluster.admin().delete_records(&list, &options()));
+        // Not to wait for every replica: the caller has other things to do.
+        let options = options().operation_timeout(Some(CALL_TIMEOUT / 10));
+        let deleted = block_on(self.cluster.admin().delete_records(&list, &options));
         let deleted = deleted.map_err(|error| doing.wrapped(&error))?;
         for row in deleted.elements() {
             let partition = TopicPartition::new(row.topic(), row.partition() as u32);

@@ -49,6 +49,7 @@ impl Doing<'_> {
             | Code::KafkaStorageError
             | Code::OffsetNotAvailable
             | Code::NotController
+            | Code::UnstableOffsetCommit
             | Code::NotEnoughReplicas
             | Code::NotEnoughReplicasAfterAppend
             | Code::ConcurrentTransactions

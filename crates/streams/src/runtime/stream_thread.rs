@@ -43,6 +43,8 @@ pub struct StreamThread {
     pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
     /// The task that restored last.
     pub(super) last_started: Option<TaskId>,
+    /// The task that could not be made last; the others are tried before it.
+    pub(super) last_refused: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
     pub(super) cache: Option<CacheBudget>,
@@ -85,6 +87,8 @@ impl StreamThread {
             isolation: config.isolation(),
             waker: options.waker.clone(),
         })?;
+        // Before it joins: nobody is to wait for a member that cannot write.
+        let collector = open_collector(&options, &name)?;
         let membership = options.broker.membership(GroupJoin {
             group: config.application_id().to_owned(),
             client_id: name.clone(),
@@ -99,7 +103,7 @@ impl StreamThread {
         let cache = (cache_bytes > 0).then(|| CacheBudget::new(cache_bytes));
         let now = options.clock.monotonic();
         Ok(Self {
-            collector: open_collector(&options, &name)?,
+            collector,
             admin: options.broker.admin()?,
             next_commit: now + config.commit_interval(),
             commits_paid: now,
@@ -114,6 +118,7 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
             last_started: None,
+            last_refused: None,
             restarting: false,
             cache,
             requests: None,
