@@ -24,7 +24,7 @@ const LEAVE_POLL: Duration = Duration::from_millis(5);
 /// How long a member without tasks may take to say that it leaves.
 const UNTOLD_TIMEOUT: Duration = Duration::from_millis(500);
 /// Two that have the same static identity put one another out within this time.
-const TWINS_MEET_WITHIN: Duration = Duration::from_secs(60);
+const TWINS_MEET_WITHIN: Duration = Duration::from_secs(5);
 /// A broker that does not know the protocol says nothing.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
