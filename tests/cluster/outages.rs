@@ -61,7 +61,6 @@ fn exactly_once() {
 }
 
 #[test]
-#[ignore = "open: a transaction is left that the broker never ends, and whoever reads behind it waits"]
 fn exactly_once_without_a_broker_for_longer_than_a_transaction() {
     survives(Guarantee::ExactlyOnce, &[SHORT, LONG]);
 }

@@ -1,6 +1,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::client::{common, extend, open};
@@ -8,12 +10,18 @@ use super::cluster::Cluster;
 use super::errors::Doing;
 use super::ffi::{Consumed, Kind, MessageSlots, Native, NativeError, Queue, Topic};
 use crate::{
-    BrokerError, Consumer, ConsumerOptions, GroupIdentity, IsolationLevel, OffsetAndMetadata,
-    PartitionOffsets, RecordBatch, RecordBuffer, TopicPartition, Waker,
+    BrokerError, Clock, Consumer, ConsumerOptions, GroupIdentity, IsolationLevel,
+    OffsetAndMetadata, PartitionOffsets, RecordBatch, RecordBuffer, SystemClock, TopicPartition,
+    Waker,
 };
 
 /// How many records are taken from the client at a time.
 const MESSAGES: usize = 2048;
+
+/// A partition that is asked for is answered within this time, if only by saying that nothing is
+/// there. Doubled with each time it is not.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+const LONGEST_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A partition that is read.
 struct Assigned {
@@ -25,6 +33,8 @@ struct Assigned {
     /// Whether there was nothing behind it when the broker last said so.
     at_end: bool,
     failed: Option<NativeError>,
+    /// Since when it has been asked for without any answer.
+    asked: Option<SystemClock>,
 }
 
 /// Reads partitions with librdkafka's simple consumer: no group, one queue a partition.
@@ -35,6 +45,8 @@ pub(super) struct KafkaConsumer {
     messages: MessageSlots,
     buffer: RecordBuffer,
     waker: Option<Waker>,
+    answer_timeout: Duration,
+    native: ClientConfig,
     client: Arc<Native>,
 }
 
@@ -72,7 +84,9 @@ impl KafkaConsumer {
             messages: MessageSlots::new(MESSAGES),
             buffer: RecordBuffer::new(),
             waker: options.waker,
+            answer_timeout: ANSWER_TIMEOUT,
             client: open(Kind::Reader, config, &native)?,
+            native,
         })
     }
 
@@ -83,8 +97,8 @@ impl KafkaConsumer {
         buffer.clear();
         let mut cuts: Vec<(usize, i64)> = Vec::new();
         let (mut base, mut cut) = (at.position, 0);
-        let Assigned { queue, ready, position, at_end, failed } = at;
-        queue.consume(messages, |consumed| match consumed {
+        let Assigned { queue, ready, position, at_end, failed, asked } = at;
+        let taken = queue.consume(messages, |consumed| match consumed {
             Consumed::Record { offset, timestamp, key, value, headers } => {
                 // Records before the position were fetched for an earlier one.
                 if offset < *position || failed.is_some() {
@@ -119,6 +133,30 @@ impl KafkaConsumer {
             Consumed::Error(error) => *failed = failed.take().or(Some(error)),
         });
         finish(buffer, &mut cuts, ready, base, *position);
+        if taken > 0 && asked.take().is_some() {
+            self.answer_timeout = ANSWER_TIMEOUT;
+        }
+    }
+
+    /// Makes the client anew when it has not answered: after a broker's outage librdkafka was seen to
+    /// read on for one client and never for another.
+    fn renew_silent_client(&mut self, partition: &TopicPartition) -> Result<(), BrokerError> {
+        let asked = self.assigned.get(partition).and_then(|at| at.asked);
+        if asked.is_none_or(|asked| asked.monotonic() < self.answer_timeout) {
+            return Ok(());
+        }
+        let waited = self.answer_timeout;
+        self.answer_timeout = (waited * 2).min(LONGEST_ANSWER_TIMEOUT);
+        tracing::warn!("nothing has come of {partition} for {waited:?}: its client is made anew");
+        self.client = open(Kind::Reader, self.cluster.config(), &self.native)?;
+        self.topics.clear();
+        for (partition, at) in std::mem::take(&mut self.assigned) {
+            self.assign(&partition, at.position)?;
+            if let Some(assigned) = self.assigned.get_mut(&partition) {
+                assigned.ready = at.ready;
+            }
+        }
+        Ok(())
     }
 
     fn error(&mut self, partition: &TopicPartition, error: NativeError) -> BrokerError {
@@ -178,6 +216,11 @@ fn is_passing(code: Code) -> bool {
             | Code::RequestTimedOut
             | Code::NotLeaderForPartition
             | Code::LeaderNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::KafkaStorageError
+            | Code::ReplicaNotAvailable
             | Code::WaitCache
     )
 }
@@ -205,6 +248,7 @@ impl Consumer for KafkaConsumer {
             position: offset,
             at_end: false,
             failed: None,
+            asked: Some(SystemClock::new()),
         };
         self.assigned.insert(partition.clone(), assigned);
         Ok(())
@@ -229,6 +273,7 @@ impl Consumer for KafkaConsumer {
         if at.ready.is_empty() && at.failed.is_none() {
             let before = at.position;
             self.take(partition, max_bytes);
+            self.renew_silent_client(partition)?;
             if let Some(at) = self.assigned.get_mut(partition)
                 && at.ready.is_empty()
                 && at.position > before
