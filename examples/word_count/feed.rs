@@ -86,11 +86,13 @@ impl Feeder {
             },
         };
         match self.feed_from(&mut reading) {
-            Ok(true) => {}
-            Ok(false) => self.reading = Some(reading),
-            Err(error) => return Err(told(&reading.name, error)),
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.reading = Some(reading);
+                Ok(())
+            }
+            Err(error) => Err(told(&reading.name, error)),
         }
-        Ok(())
     }
 
     /// Begins where the last run stopped.
@@ -134,7 +136,7 @@ impl Feeder {
     }
 
     /// Feeds a transaction; says whether it was the last.
-    fn feed_from(&self, reading: &mut Reading) -> Result<bool, Box<dyn Error>> {
+    fn feed_from(&mut self, reading: &mut Reading) -> Result<bool, Box<dyn Error>> {
         let until = self.clock.monotonic() + TRANSACTION_TIME;
         let (mut bytes, mut at_end) = (0, false);
         while bytes < TRANSACTION_BYTES && !at_end {
@@ -153,12 +155,8 @@ impl Feeder {
             }
             self.send_lines(reading, at_end)?;
         }
-        if reading.path.is_none() {
-            reading.producer.flush()?;
-        } else {
-            self.send_position(reading)?;
-            reading.producer.commit()?;
-        }
+        reading.producer.flush()?;
+        self.commit(reading)?;
         Ok(at_end)
     }
 
@@ -182,18 +180,29 @@ impl Feeder {
         Ok(())
     }
 
-    fn send_position(&self, reading: &mut Reading) -> Result<(), millstream::Error> {
-        if let Some(path) = &reading.path
-            && reading.position > reading.committed
-        {
-            reading.committed = reading.position;
-            let now = self.clock.wall_ms();
-            let position = Record::new(path.clone(), reading.position as i64, now);
-            reading.producer.send(&self.file_positions, position)?;
+    /// Commits the lines that were sent, with the position behind them.
+    fn commit(&mut self, reading: &mut Reading) -> Result<(), Box<dyn Error>> {
+        let Some(path) = &reading.path else { return Ok(()) };
+        if reading.position == reading.committed {
+            return Ok(());
         }
+        // Lines are on the broker, so nobody had taken over when the transaction began, and whoever
+        // does now ends it. What others did before stands in the position.
+        if self.positions.seen(path)? != reading.committed {
+            reading.producer.abort()?;
+            return Err(TAKEN_OVER.into());
+        }
+        let now = self.clock.wall_ms();
+        let position = Record::new(path.clone(), reading.position as i64, now);
+        reading.producer.send(&self.file_positions, position)?;
+        reading.producer.commit()?;
+        reading.committed = reading.position;
         Ok(())
     }
 }
+
+const TAKEN_OVER: &str = "another word_count has begun to read it since; what this one has read \
+                          of it is counted, the other goes on behind that";
 
 /// What went wrong with an input.
 fn told(name: &str, error: Box<dyn Error>) -> Box<dyn Error> {
@@ -201,11 +210,7 @@ fn told(name: &str, error: Box<dyn Error>) -> Box<dyn Error> {
         matches!(error, millstream::Error::Broker(BrokerError::ProducerFenced(_)))
     });
     match fenced {
-        true => format!(
-            "{name}: another word_count has begun to read it since; what this one has read of it \
-             is counted, the other goes on behind that"
-        )
-        .into(),
+        true => format!("{name}: {TAKEN_OVER}").into(),
         false => format!("{name}: {error}").into(),
     }
 }

@@ -34,7 +34,15 @@ impl Positions {
     pub(crate) fn of(&mut self, path: &[u8]) -> Result<u64, Error> {
         // Another feeder's open transaction may hide the end of the topic.
         let mark = self.marker.set(std::slice::from_ref(&self.topic))?;
-        while !(self.marker.is_decided(&mark)? && self.consumer.is_at_end()?) {
+        while !self.marker.is_decided(&mark)? {
+            thread::sleep(TICK);
+        }
+        self.seen(path)
+    }
+
+    /// The position of a file, as far as it can be seen without waiting for other feeders.
+    pub(crate) fn seen(&mut self, path: &[u8]) -> Result<u64, Error> {
+        while !self.consumer.is_at_end()? {
             let read = self.consumer.poll()?;
             if read.is_empty() {
                 thread::sleep(TICK);

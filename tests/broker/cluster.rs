@@ -221,10 +221,17 @@ impl Cluster {
     }
 
     /// What is committed for one partition.
+    #[track_caller]
     pub fn committed(&self, group: &str, partition: &TopicPartition) -> Option<i64> {
         let mut consumer = self.consumer();
-        let committed = consumer.committed(&self.name(group), std::slice::from_ref(partition));
-        committed.unwrap()[0].as_ref().map(|at| at.offset)
+        let group = self.name(group);
+        let committed = self.eventually("the offsets are stable", || {
+            match consumer.committed(&group, std::slice::from_ref(partition)) {
+                Err(BrokerError::UnstableOffsets(_)) => None,
+                committed => Some(committed.unwrap()),
+            }
+        });
+        committed[0].as_ref().map(|at| at.offset)
     }
 
     /// Everything a consumer sees of a partition: offsets and values.

@@ -6,12 +6,19 @@ use std::time::{Duration, Instant};
 use millstream::broker::NewTopic;
 use millstream::{Config, StreamsApp, StreamsBuilder};
 
-use crate::numbers::{application, broker, create_topics, eventually};
+use millstream_kafka_server::{KafkaOptions, KafkaServer};
+
+use crate::numbers::{Feeder, Results, application, broker, create_topics, eventually};
 use crate::server;
 
 /// Starts an application, and gives what it says; it says so in time.
 #[track_caller]
-fn refused(config: Config) -> String {
+pub(crate) fn refused(config: Config) -> String {
+    refused_within(config, Duration::from_secs(25))
+}
+
+#[track_caller]
+fn refused_within(config: Config, limit: Duration) -> String {
     let start = Instant::now();
     let app = match application(config) {
         Ok(app) => app,
@@ -25,7 +32,7 @@ fn refused(config: Config) -> String {
             app.close(Duration::from_secs(10)).unwrap_err()
         }
     };
-    assert!(start.elapsed() < Duration::from_secs(25), "{error}: after {:?}", start.elapsed());
+    assert!(start.elapsed() < limit, "{error}: after {:?}", start.elapsed());
     error.to_string()
 }
 
@@ -110,5 +117,28 @@ fn settings_that_the_client_or_the_cluster_refuses() {
             Err(error) => error.to_string(),
         };
         assert!(error.contains(expected), "{key}: {error}");
+    }
+}
+
+#[test]
+fn a_broker_that_is_too_old_for_the_protocol() {
+    let server = KafkaServer::start(KafkaOptions::default().old());
+    let direct = broker(&server.bootstrap());
+    let config = |name: &str, protocol: &str| {
+        create_topics(&*direct, name);
+        let config = Config::new(name).set("bootstrap.servers", server.bootstrap()).unwrap();
+        config.set("group.protocol", protocol).unwrap()
+    };
+    let app = application(config("old-classic", "classic")).unwrap();
+    app.start().unwrap();
+    let mut feeder = Feeder::new(&*direct, "old-classic");
+    feeder.feed(100);
+    Results::of(&*direct, "old-classic").check(feeder.fed);
+    app.close(Duration::from_secs(10)).unwrap();
+
+    let error = refused_within(config("old-consumer", "consumer"), Duration::from_secs(45));
+    println!("{error}");
+    for text in ["group.protocol=consumer", "Kafka 4.0", "group.protocol=classic"] {
+        assert!(error.contains(text), "{error}");
     }
 }

@@ -1,9 +1,13 @@
 //! Applications on a real Kafka broker.
+#![allow(clippy::disallowed_methods, reason = "a real broker lives in real time")]
 
 mod errors;
 mod handover;
 mod late_requests;
+mod log;
 mod numbers;
+mod outages;
+mod rights;
 mod torn;
 
 use millstream_kafka_server::KafkaServer;

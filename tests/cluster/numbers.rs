@@ -118,11 +118,19 @@ impl Results {
         self.latest.values().sum()
     }
 
+    /// How many numbers have come out so far.
+    pub(crate) fn copied(&self) -> usize {
+        self.seen.len()
+    }
+
     /// Waits until `fed` numbers are through, and checks that each was once.
     #[track_caller]
     pub(crate) fn check(&mut self, fed: i64) {
         let start = Instant::now();
-        while self.counted() < fed || self.seen.len() < fed as usize {
+        let are_there = |results: &Self| {
+            (0..fed).all(|n| results.seen.get(&n).is_some_and(|s| !s.contains(&0)))
+        };
+        while self.counted() < fed || !are_there(self) {
             self.read();
             thread::sleep(TICK);
             if start.elapsed() > PATIENCE {
@@ -139,11 +147,26 @@ impl Results {
             wrong.len(),
             &wrong[..wrong.len().min(20)]
         );
-        let expected: BTreeMap<String, i64> = (0..GROUPS)
-            .map(|group| (format!("g{group}"), (fed - group + GROUPS - 1) / GROUPS))
-            .collect();
-        assert_eq!(self.latest, expected);
+        assert_eq!(self.latest, expected(fed));
     }
+
+    /// Waits until `fed` numbers are through, each at least once.
+    #[track_caller]
+    pub(crate) fn check_at_least_once(&mut self, fed: i64) {
+        eventually("every number is there and counted", || {
+            self.read();
+            let are_copied =
+                (0..fed).all(|n| self.seen.get(&n).is_some_and(|seen| !seen.contains(&0)));
+            let counted = |(group, count): (String, i64)| self.latest.get(&group) >= Some(&count);
+            (are_copied && expected(fed).into_iter().all(counted)).then_some(())
+        });
+    }
+}
+
+/// Counts of the groups when each number counts once.
+fn expected(fed: i64) -> BTreeMap<String, i64> {
+    let groups = 0..GROUPS;
+    groups.map(|group| (format!("g{group}"), (fed - group + GROUPS - 1) / GROUPS)).collect()
 }
 
 /// What a group has committed for a topic, over its partitions.

@@ -1,6 +1,8 @@
 //! The examples, run as programs.
 
 mod kills;
+#[cfg(feature = "kafka")]
+mod on_kafka;
 mod order_totals;
 mod program;
 mod text;

@@ -10,14 +10,18 @@ use std::time::Duration;
 use crate::program::{example, run, signal, start, stderr};
 
 /// A running service.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     address: String,
 }
 
 impl Service {
     fn start(dir: &Path) -> Self {
-        let mut child = start(example("order_totals").args(["--port", "0", "--dir"]).arg(dir));
+        Self::start_with(&["--dir", dir.to_str().unwrap()])
+    }
+
+    pub(crate) fn start_with(args: &[&str]) -> Self {
+        let mut child = start(example("order_totals").args(["--port", "0"]).args(args));
         let mut said = String::new();
         BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
         let (_, address) = said.trim_end().split_once("http://").expect("it says where it is");
@@ -43,13 +47,19 @@ impl Service {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    fn order(&self, customer: &str, cents: i64) {
+    pub(crate) fn order(&self, customer: &str, cents: i64) {
         let order = format!(r#"{{"customer": "{customer}", "cents": {cents}}}"#);
         assert_eq!(self.ask("POST", "/orders", &order).0, 202);
     }
 
+    #[cfg(feature = "kafka")]
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// An order is counted a moment after it was taken.
-    fn becomes(&self, path: &str, expected: &str) {
+    pub(crate) fn becomes(&self, path: &str, expected: &str) {
         let mut found = (0, String::new());
         for _ in 0..400 {
             found = self.ask("GET", path, "");
@@ -61,7 +71,7 @@ impl Service {
         panic!("{path} is {found:?} instead of {expected}");
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         signal(&self.child, "TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }

@@ -18,9 +18,13 @@ pub(crate) fn example(name: &str) -> Command {
 fn build() -> HashMap<String, PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let features = [("kafka", cfg!(feature = "kafka")), ("rocksdb", cfg!(feature = "rocksdb"))];
+    let features: Vec<_> =
+        features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--workspace", "--message-format", "json-render-diagnostics"])
         .args(["--example", "word_count", "--example", "order_totals"])
+        .args(["--features", &features.join(",")])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::installation::{MavenProject, class_path};
 use crate::jvm;
+use crate::options::KafkaVersion;
 
 /// A broker that can be started.
 #[derive(Clone, Debug)]
@@ -16,11 +17,15 @@ pub(crate) struct BrokerJars {
 const CLUSTER: &str = "bWlsbHN0cmVhbS10ZXN0cw";
 
 impl BrokerJars {
-    pub(crate) fn install() -> Result<Self, String> {
+    pub(crate) fn install(version: KafkaVersion) -> Result<Self, String> {
         jvm::java()?;
+        let (name, pom) = match version {
+            KafkaVersion::Current => ("broker", include_str!("broker/pom.xml")),
+            KafkaVersion::Old => ("old-broker", include_str!("broker/old.xml")),
+        };
         let project = MavenProject {
-            name: "broker",
-            files: &[("pom.xml", include_str!("broker/pom.xml"))],
+            name,
+            files: &[("pom.xml", pom)],
             goals: &["dependency:copy-dependencies", "-DoutputDirectory=JARS"],
         };
         Ok(Self { folder: project.install(format)? })

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A Maven project of ours whose jars are to be there.
-pub(crate) struct MavenProject {
+pub(crate) struct MavenProject<'a> {
     pub(crate) name: &'static str,
     /// Files of the project: path and text. What is built belongs to exactly these.
-    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) files: &'a [(&'a str, &'a str)],
     /// What Maven is told; `JARS` stands for the folder of the jars.
     pub(crate) goals: &'static [&'static str],
 }
 
-impl MavenProject {
+impl MavenProject<'_> {
     /// The folder of the project's jars; the first time Maven fetches them, and `finish` gets the
     /// folder to add what else is wanted in it. Processes that come together wait for one another,
     /// and a folder that is not complete is never seen.

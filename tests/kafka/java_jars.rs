@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::installation::{MavenProject, class_path};
 use crate::jvm;
 
-const PROJECT: MavenProject = MavenProject {
+const PROJECT: MavenProject<'_> = MavenProject {
     name: "java",
     files: &[
         ("pom.xml", include_str!("java/pom.xml")),

@@ -20,6 +20,14 @@ impl JavaTopics {
         self.run(&["create", topic, &partitions.to_string()]);
     }
 
+    /// Allows users of a [secured](crate::KafkaOptions::user) broker things, each as
+    /// `USER:OPERATION:TYPE:NAME`, such as `ann:READ:TOPIC:orders`; a name with `*` at its end is a
+    /// prefix.
+    pub fn allow(&self, rights: &[impl AsRef<str>]) {
+        let rights = rights.iter().map(AsRef::as_ref);
+        self.run(&["allow"].into_iter().chain(rights).collect::<Vec<_>>());
+    }
+
     /// All topics, each with its number of partitions.
     pub fn list(&self) -> Vec<(String, u32)> {
         numbers(&self.run(&["list"])).map(|(name, count)| (name, count as u32)).collect()

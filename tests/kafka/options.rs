@@ -9,6 +9,8 @@ pub struct KafkaOptions {
     pub(crate) properties: Vec<(String, String)>,
     pub(crate) jvm: Vec<String>,
     pub(crate) proxied: bool,
+    pub(crate) version: KafkaVersion,
+    pub(crate) users: Vec<(String, String)>,
 }
 
 impl Default for KafkaOptions {
@@ -20,6 +22,8 @@ impl Default for KafkaOptions {
             properties: Vec::new(),
             jvm: Vec::new(),
             proxied: false,
+            version: KafkaVersion::Current,
+            users: Vec::new(),
         }
     }
 }
@@ -63,9 +67,22 @@ impl KafkaOptions {
         self
     }
 
+    /// Kafka 3.9 instead of the current one: without `group.protocol=consumer`.
+    pub fn old(mut self) -> Self {
+        self.version = KafkaVersion::Old;
+        self
+    }
+
+    /// With a listener for users who say who they are (SASL/PLAIN). There they may only do what they
+    /// are [allowed](crate::JavaTopics::allow) to; whoever comes by the other listener may do all.
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.users.push((name.into(), password.into()));
+        self
+    }
+
     /// The text of `server.properties`.
     pub(crate) fn server_properties(&self, at: &Addresses, data: &str) -> String {
-        let Addresses { direct, controller, proxied } = at;
+        let Addresses { direct, controller, proxied, secured } = at;
         let partitions = self.internal_partitions;
         let mut listeners =
             format!("PLAINTEXT://127.0.0.1:{direct},CONTROLLER://127.0.0.1:{controller}");
@@ -74,13 +91,17 @@ impl KafkaOptions {
             listeners += &format!(",PROXIED://127.0.0.1:{listener}");
             advertised += &format!(",PROXIED://127.0.0.1:{proxy}");
         }
+        if let Some(listener) = secured {
+            listeners += &format!(",SECURED://127.0.0.1:{listener}");
+            advertised += &format!(",SECURED://127.0.0.1:{listener}");
+        }
         let mut text = format!(
             "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_PLAINTEXT
 listeners={listeners}
 advertised.listeners={advertised}
 log.dirs={data}
@@ -105,11 +126,29 @@ broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 "
         );
+        if secured.is_some() {
+            let user = |(name, password): &(String, String)| format!(" user_{name}=\"{password}\"");
+            let users: String = self.users.iter().map(user).collect();
+            text += &format!(
+                "sasl.enabled.mechanisms=PLAIN
+listener.name.secured.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required{users};
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"
+            );
+        }
         for (name, value) in &self.properties {
             text += &format!("{name}={value}\n");
         }
         text
     }
+}
+
+/// Which Kafka it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KafkaVersion {
+    Current,
+    Old,
 }
 
 /// The ports of a server.
@@ -119,4 +158,6 @@ pub(crate) struct Addresses {
     pub(crate) controller: u16,
     /// The listener behind the proxy, and the proxy.
     pub(crate) proxied: Option<(u16, u16)>,
+    /// The listener that asks who comes.
+    pub(crate) secured: Option<u16>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::broker_jars::BrokerJars;
 use crate::folder::{copy, new_folder};
 use crate::jvm::Jvm;
-use crate::options::Addresses;
+use crate::options::{Addresses, KafkaVersion};
 use crate::ports::free_ports;
 use crate::{KafkaOptions, Proxy, installation};
 
@@ -44,9 +44,9 @@ impl KafkaServer {
     /// The same, with what went wrong as text: which program is missing, or the end of the
     /// broker's log.
     pub fn try_start(options: KafkaOptions) -> Result<Self, String> {
-        let jars = BrokerJars::install()?;
+        let jars = BrokerJars::install(options.version)?;
         if !jars.class_archive().exists() {
-            archive_classes(&jars)?;
+            archive_classes(&jars, options.version)?;
         }
         Self::with_jars(jars, options)
     }
@@ -60,7 +60,7 @@ impl KafkaServer {
     fn with_jars(jars: BrokerJars, options: KafkaOptions) -> Result<Self, String> {
         let proxy = options.proxied.then(Proxy::listen).transpose()?;
         let mut server = Self {
-            addresses: Addresses::free(proxy.as_ref()),
+            addresses: Addresses::free(proxy.as_ref(), &options),
             folder: new_folder().map_err(|error| format!("no folder for a broker: {error}"))?,
             jars,
             options,
@@ -70,7 +70,7 @@ impl KafkaServer {
         for _ in 1..ATTEMPTS {
             match server.launch() {
                 Err(error) if error.contains("Address already in use") => {
-                    server.addresses = Addresses::free(server.proxy.as_ref());
+                    server.addresses = Addresses::free(server.proxy.as_ref(), &server.options);
                 }
                 started => return started.map(|()| server),
             }
@@ -81,6 +81,13 @@ impl KafkaServer {
     /// Where clients connect: `127.0.0.1:PORT`. Never through the proxy.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.addresses.direct)
+    }
+
+    /// Where [users](KafkaOptions::user) connect, with `security.protocol=SASL_PLAINTEXT`.
+    #[track_caller]
+    pub fn secured_bootstrap(&self) -> String {
+        let port = self.addresses.secured.expect("the server was started without users");
+        format!("127.0.0.1:{port}")
     }
 
     /// The proxy in front of a server started as [`proxied`](KafkaOptions::proxied).
@@ -162,15 +169,16 @@ impl Drop for KafkaServer {
 }
 
 impl Addresses {
-    fn free(proxy: Option<&Proxy>) -> Self {
-        let [direct, controller, listener] = free_ports();
+    fn free(proxy: Option<&Proxy>, options: &KafkaOptions) -> Self {
+        let [direct, controller, listener, secured] = free_ports();
         let proxied = proxy.map(|proxy| (listener, proxy.port()));
-        Self { direct, controller, proxied }
+        let secured = (!options.users.is_empty()).then_some(secured);
+        Self { direct, controller, proxied, secured }
     }
 }
 
 /// Runs a broker once to see which classes it needs.
-fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
+fn archive_classes(jars: &BrokerJars, version: KafkaVersion) -> Result<(), String> {
     let _lock = installation::lock(jars.folder())?;
     let archive = jars.class_archive();
     if archive.exists() {
@@ -178,7 +186,7 @@ fn archive_classes(jars: &BrokerJars) -> Result<(), String> {
     }
     let unfinished = archive.with_extension("unfinished");
     let option = format!("-XX:ArchiveClassesAtExit={}", unfinished.display());
-    let options = KafkaOptions::default().jvm(option);
+    let options = KafkaOptions { version, ..KafkaOptions::default().jvm(option) };
     KafkaServer::with_jars(jars.clone(), options)?.stop();
     fs::rename(unfinished, &archive).map_err(|error| format!("{}: {error}", archive.display()))
 }

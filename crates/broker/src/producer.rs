@@ -74,7 +74,8 @@ pub trait Producer: Send {
     /// The offset after the last record this producer was acknowledged for `partition`, if any.
     fn acknowledged(&self, partition: &TopicPartition) -> Option<i64>;
 
-    /// Begins a transaction.
+    /// Begins a transaction. [`BrokerError::Timeout`] when something of the last one may still be on
+    /// its way: open a new producer with the same transactional id.
     fn begin(&mut self) -> Result<(), BrokerError>;
 
     /// Adds a group's offsets to the transaction, under a member's identity.

@@ -1,4 +1,4 @@
-//! Kills the application so many times: `kills [KILLS [SEED]]`, 300 times by default.
+//! Kills the application so many times: `kills [KILLS [SEED [at_least_once]]]`, 300 times by default.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,9 +6,13 @@ use std::process::ExitCode;
 use millstream_kafka_server::kills::{KillPlan, run};
 
 fn main() -> ExitCode {
-    let mut numbers = std::env::args().skip(1).map(|number| number.parse().expect("a number"));
-    let mut plan = KillPlan::new(numbers.next().unwrap_or(300) as u32);
-    plan.seed = numbers.next().unwrap_or(plan.seed);
+    let mut args = std::env::args().skip(1).peekable();
+    let mut number = |default| {
+        args.next_if(|arg| arg.parse::<u64>().is_ok()).map_or(default, |arg| arg.parse().unwrap())
+    };
+    let mut plan = KillPlan::new(number(300) as u32);
+    plan.seed = number(plan.seed);
+    plan.exactly_once = args.next().as_deref() != Some("at_least_once");
     plan.settings.push(("default.dsl.store".to_owned(), "rocksDB".to_owned()));
     let program = std::env::current_exe().expect("this program");
     match run(&program.parent().unwrap_or(Path::new("")).join("kill_app"), &plan) {

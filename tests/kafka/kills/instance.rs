@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// A process of the application, again and again over the same folder.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub struct Instance {
     program: PathBuf,
     folder: PathBuf,
     settings: Vec<String>,
@@ -43,11 +43,8 @@ pub(super) struct Restore {
 }
 
 impl Instance {
-    pub(super) fn start(
-        program: &Path,
-        folder: PathBuf,
-        settings: Vec<String>,
-    ) -> Result<Self, String> {
+    /// Starts it. Its logs are in `folder`.
+    pub fn start(program: &Path, folder: PathBuf, settings: Vec<String>) -> Result<Self, String> {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let (child, commands, told) = spawn(program, &settings, &folder.join("log-1"), None)?;
         let program = program.to_owned();
@@ -56,7 +53,7 @@ impl Instance {
     }
 
     /// Starts it again after it has ended.
-    pub(super) fn start_again(&mut self, failpoint: Option<&str>) -> Result<(), String> {
+    pub fn start_again(&mut self, failpoint: Option<&str>) -> Result<(), String> {
         self.starts += 1;
         let log = self.folder.join(format!("log-{}", self.starts));
         (self.child, self.commands, self.told) =
@@ -65,9 +62,28 @@ impl Instance {
     }
 
     /// SIGKILL.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let _gone = self.child.kill();
         let _status = self.child.wait();
+    }
+
+    /// Stops it where it is (SIGSTOP), as a machine that hangs would, until it is [thawed](Self::thaw).
+    pub fn freeze(&self) -> Result<(), String> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn thaw(&self) -> Result<(), String> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> Result<(), String> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
+        match sent {
+            Ok(status) if status.success() => Ok(()),
+            sent => Err(format!("{}: kill -{name}: {sent:?}", self.folder.display())),
+        }
     }
 
     /// How it ended, if it has.
@@ -105,16 +121,44 @@ impl Instance {
         restores
     }
 
+    /// What this process has logged so far.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.folder.join(format!("log-{}", self.starts)));
+        String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
+    }
+
+    /// The tasks of each of its threads, as its log tells.
+    pub fn tasks(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut tasks: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let names = |text: &str| -> Vec<String> {
+            let is_task = |name: &&str| name.starts_with(|c: char| c.is_ascii_digit());
+            text.split(' ').filter(is_task).map(str::to_owned).collect()
+        };
+        for line in self.log().lines() {
+            let Some((head, news)) = line.split_once(": ") else { continue };
+            let Some((_, thread)) = head.rsplit_once("-StreamThread-") else { continue };
+            let tasks = tasks.entry(thread.to_owned()).or_default();
+            if let Some(gets) = news.strip_prefix("gets ") {
+                tasks.extend(names(gets));
+            } else if let Some(gives) = news.strip_prefix("gives back ") {
+                let gone = names(gives);
+                tasks.retain(|task| !gone.contains(task));
+            } else if news.starts_with("lost its tasks") {
+                tasks.clear();
+            }
+        }
+        tasks
+    }
+
     /// The end of its log.
     pub(super) fn last_words(&self) -> String {
-        let log = fs::read_to_string(self.folder.join(format!("log-{}", self.starts)));
-        let log = log.unwrap_or_default();
+        let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(8)..].join("\n")
     }
 
     /// Waits until it has told this.
-    pub(super) fn wait_for(&mut self, line: &str, limit: Duration) -> Result<(), String> {
+    pub fn wait_for(&mut self, line: &str, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
         while !self.told().iter().any(|(_, told)| told == line) {
             if let Some(status) = self.ended() {
@@ -142,7 +186,7 @@ impl Instance {
     }
 
     /// Closes it in order.
-    pub(super) fn stop(&mut self, limit: Duration) -> Result<(), String> {
+    pub fn stop(&mut self, limit: Duration) -> Result<(), String> {
         self.command("stop")?;
         let end = Instant::now() + limit;
         loop {

@@ -2,9 +2,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::instance::Instance;
-use super::plan::Aim;
+use super::plan::{Aim, Trouble};
 use super::random::Random;
 use super::{KillPlan, KillReport, SESSION_SECS};
+use crate::KafkaServer;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long an aimed kill may take; then it is made from outside.
@@ -17,6 +18,7 @@ const OTHER_STAYS_AWAY: Duration = Duration::from_secs(SESSION_SECS + 3);
 /// Kills instances, and starts them again.
 pub(super) struct Killer<'a> {
     pub(super) plan: &'a KillPlan,
+    pub(super) server: KafkaServer,
     pub(super) random: Random,
     pub(super) instances: Vec<Instance>,
     pub(super) report: KillReport,
@@ -33,6 +35,11 @@ impl Killer<'_> {
         while self.report.kills < self.plan.kills {
             let pause = self.pause();
             self.watch(pause, &[]);
+            match self.plan.trouble(aims) {
+                Some(Trouble::Zombie) => self.freeze_one()?,
+                Some(Trouble::Outage) => self.take_the_broker_away(),
+                None => {}
+            }
             let victim = self.random.below(self.plan.instances as u64) as usize;
             self.kill_one(victim);
             let aim = Aim::number(aims, &mut self.random);
@@ -72,7 +79,7 @@ impl Killer<'_> {
     }
 
     /// Lets time pass, until the first of `victims` has come to its failpoint. Nobody else is to end.
-    fn watch(&mut self, time: Duration, victims: &[usize]) {
+    pub(super) fn watch(&mut self, time: Duration, victims: &[usize]) {
         let end = Instant::now() + time;
         while Instant::now() < end {
             for (number, instance) in self.instances.iter_mut().enumerate() {

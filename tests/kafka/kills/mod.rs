@@ -6,6 +6,7 @@ mod killer;
 mod plan;
 mod random;
 mod report;
+mod troubles;
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use crate::folder::new_folder;
 use crate::jvm::Jvm;
 use crate::{JavaTopics, KafkaOptions, KafkaServer, java_jars};
-use instance::Instance;
+pub use instance::Instance;
 use killer::Killer;
 pub use plan::KillPlan;
 use random::Random;
@@ -40,26 +41,29 @@ pub fn run(program: &Path, plan: &KillPlan) -> Result<KillReport, String> {
         topics.create(topic, plan.partitions);
     }
     let folder = new_folder().map_err(|error| format!("no folder: {error}"))?;
+    let bootstrap = server.bootstrap();
     let mut killer = Killer {
         plan,
         random: Random::new(plan.seed),
         instances: (0..plan.instances)
             .map(|number| {
                 let folder = folder.join(format!("instance-{number}"));
-                let settings = settings(plan, &server, &folder);
+                let settings = settings(plan, &bootstrap, &folder);
                 Instance::start(program, folder, settings)
             })
             .collect::<Result<_, _>>()?,
         report: KillReport::default(),
+        server,
     };
-    let feeder = feed(&server, plan, &folder)?;
+    let feeder = feed(&bootstrap, plan, &folder)?;
     killer.kill()?;
-    let Killer { mut instances, mut report, .. } = killer;
+    let Killer { mut instances, mut report, server, .. } = killer;
     report.records = feeder.finish()?;
-    check::results(&mut instances, &topics, &mut report)?;
+    check::results(plan, &mut instances, &topics, &mut report)?;
     for instance in &mut instances {
         report.problems.extend(instance.stop(STOP_LIMIT).err());
     }
+    drop(server);
     if report.problems.is_empty() {
         let _gone = fs::remove_dir_all(&folder);
     } else {
@@ -68,11 +72,12 @@ pub fn run(program: &Path, plan: &KillPlan) -> Result<KillReport, String> {
     Ok(report)
 }
 
-fn settings(plan: &KillPlan, server: &KafkaServer, folder: &Path) -> Vec<String> {
+fn settings(plan: &KillPlan, bootstrap: &str, folder: &Path) -> Vec<String> {
+    let guarantee = if plan.exactly_once { "exactly_once_v2" } else { "at_least_once" };
     let own = [
         ("application.id", APPLICATION.to_owned()),
-        ("bootstrap.servers", server.bootstrap()),
-        ("processing.guarantee", "exactly_once_v2".to_owned()),
+        ("bootstrap.servers", bootstrap.to_owned()),
+        ("processing.guarantee", guarantee.to_owned()),
         ("commit.interval.ms", "100".to_owned()),
         ("session.timeout.ms", format!("{SESSION_SECS}000")),
         ("state.dir", folder.join("state").display().to_string()),
@@ -85,9 +90,9 @@ fn settings(plan: &KillPlan, server: &KafkaServer, folder: &Path) -> Vec<String>
 struct Feeder(Jvm);
 
 /// Its watchdog removes the folder of the run if this process is gone.
-fn feed(server: &KafkaServer, plan: &KillPlan, folder: &Path) -> Result<Feeder, String> {
+fn feed(bootstrap: &str, plan: &KillPlan, folder: &Path) -> Result<Feeder, String> {
     let mut args = java_jars::arguments("Topics", 256)?;
-    args.extend([server.bootstrap(), "feed".to_owned(), "numbers".to_owned()]);
+    args.extend([bootstrap.to_owned(), "feed".to_owned(), "numbers".to_owned()]);
     args.push(plan.rate.to_string());
     Ok(Feeder(Jvm::start(&args, &folder.join("feeder"), Some(folder))?))
 }

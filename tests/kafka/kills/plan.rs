@@ -11,7 +11,8 @@ const IN_REBALANCES: [&str; 2] = ["in-rebalance", "before-release"];
 /// What is done.
 #[derive(Clone, Debug)]
 pub struct KillPlan {
-    /// Every second one is aimed at a place in the code, the others at a random time.
+    /// Every second one is aimed at a place in the code, the others at a random time. Among them an
+    /// instance hangs for longer than its session, and the broker is started anew.
     pub kills: u32,
     /// Decides who is killed, when and where.
     pub seed: u64,
@@ -23,6 +24,8 @@ pub struct KillPlan {
     pub rate: u32,
     /// Shortest and longest time before a random kill, in milliseconds.
     pub pause_ms: (u64, u64),
+    /// Every number counts once; else none is lost, and some count again.
+    pub exactly_once: bool,
     /// Settings of the application, over those of the plan.
     pub settings: Vec<(String, String)>,
 }
@@ -37,7 +40,29 @@ impl KillPlan {
             partitions: 4,
             rate: 500,
             pause_ms: (500, 4000),
+            exactly_once: true,
             settings: Vec::new(),
+        }
+    }
+}
+
+/// What else goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// An instance hangs, is given up, and comes to itself again.
+    Zombie,
+    /// The broker goes, and comes back with its data.
+    Outage,
+}
+
+impl KillPlan {
+    /// The trouble before the kills with this number, counted in pairs.
+    pub(super) fn trouble(&self, pair: u32) -> Option<Trouble> {
+        match (pair % 4, pair % 8) {
+            // At least once, nobody keeps it from sending what it had in its hands.
+            (1, _) if self.exactly_once => Some(Trouble::Zombie),
+            (_, 3) => Some(Trouble::Outage),
+            _ => None,
         }
     }
 }

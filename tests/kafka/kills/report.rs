@@ -11,8 +11,14 @@ pub struct KillReport {
     /// For each place: kills that struck there, and kills made from outside because the process did
     /// not come to the place in time.
     pub aimed: BTreeMap<String, (u32, u32)>,
+    /// Instances that hung for longer than their session.
+    pub zombies: u32,
+    /// How often the broker was stopped in order, and how often it was killed.
+    pub outages: (u32, u32),
     /// Numbers that went in.
     pub records: u64,
+    /// How often numbers were counted again, where that is allowed.
+    pub repeated: u64,
     /// Stores that were restored, and offsets read for that.
     pub restores: (u64, u64),
     /// How many of them were on disk.
@@ -46,9 +52,18 @@ impl KillReport {
 impl fmt::Display for KillReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} kills, {} records", self.kills, self.records)?;
+        if self.repeated > 0 {
+            writeln!(f, "{} counted again", self.repeated)?;
+        }
         for (place, (hit, missed)) in &self.aimed {
             writeln!(f, "  {place}: {hit} hit, {missed} not come to in time")?;
         }
+        let (stops, kills) = self.outages;
+        writeln!(
+            f,
+            "{} zombies; the broker stopped {stops} times, killed {kills} times",
+            self.zombies
+        )?;
         let (stores, offsets) = self.restores;
         writeln!(f, "{stores} stores restored, {offsets} offsets read")?;
         let (count, (longest, length)) = (self.restores_from_disk, self.longest_restore);

@@ -41,7 +41,9 @@ impl KafkaAdmin {
                 None => return Ok(()),
                 Some(topic) if clock.monotonic() > CALL_TIMEOUT => {
                     let name = &topic.name;
-                    return Err(BrokerError::Timeout(format!("topic '{name}' is not known yet")));
+                    return Err(BrokerError::Timeout(format!(
+                        "topic '{name}' was created and is not to be seen: grant the application's user the right Describe on it"
+                    )));
                 }
                 Some(_) => std::thread::park_timeout(CALL_TIMEOUT / 1000),
             }
@@ -166,7 +168,9 @@ impl Admin for KafkaAdmin {
             let _set = row.set_offset(Offset::Offset(*offset));
         }
         let doing = self.cluster.doing("to delete records");
-        let deleted = block_on(self.cluster.admin().delete_records(&list, &options()));
+        // Not to wait for every replica: the caller has other things to do.
+        let options = options().operation_timeout(Some(CALL_TIMEOUT / 10));
+        let deleted = block_on(self.cluster.admin().delete_records(&list, &options));
         let deleted = deleted.map_err(|error| doing.wrapped(&error))?;
         for row in deleted.elements() {
             let partition = TopicPartition::new(row.topic(), row.partition() as u32);

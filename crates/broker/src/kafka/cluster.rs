@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
@@ -10,13 +11,18 @@ use super::KafkaConfig;
 use super::client::{CALL_TIMEOUT, common, extend, open};
 use super::errors::Doing;
 use super::ffi::{self, Kind, Listed, LogEnd, Native};
-use crate::{BrokerError, GroupIdentity, OffsetAndMetadata, PartitionOffsets, TopicPartition};
+use crate::{
+    BrokerError, Clock, GroupIdentity, OffsetAndMetadata, PartitionOffsets, SystemClock,
+    TopicPartition,
+};
 
 /// How long a commit waits for a rebalance to pass.
 const REBALANCE_TRIES: u32 = 40;
 
-/// How often a partition is asked for that has no leader.
-const LEADER_TRIES: u32 = 60;
+/// For how long a partition is asked for that has no leader.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a member asks for committed offsets, which an open transaction may hold up.
+const COMMITTED_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What the clients of one cluster share.
 pub(super) struct Cluster {
@@ -33,6 +39,7 @@ pub(super) struct Cluster {
 
 /// A member of a group in this process.
 struct Member {
+    group: String,
     instance: Option<String>,
     client: Weak<Native>,
 }
@@ -46,10 +53,14 @@ impl Cluster {
     pub(super) fn connect(config: KafkaConfig) -> Result<Arc<Self>, BrokerError> {
         let mut native = common(&config, "millstream-admin");
         extend(&mut native, &config.admin);
+        // librdkafka looks for a coordinator by a group of the client's own, also when it is asked
+        // for another's; nobody joins this one.
+        let mut reader = native.clone();
+        reader.set("group.id", "millstream-admin");
         let doing = Doing { servers: &config.bootstrap_servers, action: "to make a Kafka client" };
         Ok(Arc::new(Self {
             topics: native.create().map_err(|error| doing.wrapped(&error))?,
-            offsets: open(Kind::Producer, &config, &native)?,
+            offsets: open(Kind::Reader, &config, &reader)?,
             members: Mutex::default(),
             limits: Mutex::default(),
             config,
@@ -75,9 +86,23 @@ impl Cluster {
     /// Partitions of every topic there is.
     pub(super) fn partitions(&self) -> Result<HashMap<String, u32>, BrokerError> {
         let found = self.topics.inner().fetch_metadata(None, CALL_TIMEOUT);
-        let metadata = found.map_err(|error| self.doing("to list the topics").wrapped(&error))?;
+        let metadata = found.map_err(|error| {
+            let doing = self.doing("to list the topics");
+            self.not_let_in().unwrap_or_else(|| doing.wrapped(&error))
+        })?;
         let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+    }
+
+    /// The error when the brokers do not let us in.
+    fn not_let_in(&self) -> Option<BrokerError> {
+        let _only_that_it_tries = self.offsets.refresh_leaders(CALL_TIMEOUT / 5);
+        let reason = self.offsets.not_let_in()?;
+        let action = format!(
+            "to log in at {} (security.protocol, sasl.mechanism, sasl.username, sasl.password)",
+            self.servers()
+        );
+        Some(BrokerError::Denied { action, reason })
     }
 
     /// Configs of topics that exist.
@@ -91,7 +116,14 @@ impl Cluster {
             .into_iter()
             .zip(topics)
             .map(|(answer, topic)| match answer {
-                Ok(configs) => Ok(configs),
+                Ok(configs) if !configs.entries.is_empty() => Ok(configs),
+                // The wrapper drops the error of a topic; one that we may look at has configs.
+                Ok(_) if self.partitions()?.contains_key(*topic) => {
+                    let action = format!("to read the configs of topic '{topic}'");
+                    let code = Code::TopicAuthorizationFailed;
+                    Err(self.doing(&action).code(code, code.to_string()))
+                }
+                Ok(_) => Err(BrokerError::UnknownTopic((*topic).to_owned())),
                 Err(Code::UnknownTopicOrPartition) => {
                     Err(BrokerError::UnknownTopic((*topic).to_owned()))
                 }
@@ -126,7 +158,8 @@ impl Cluster {
         partition: &TopicPartition,
     ) -> Result<PartitionOffsets, BrokerError> {
         let ask = |end| {
-            for _ in 0..LEADER_TRIES {
+            let clock = SystemClock::new();
+            loop {
                 let error = match ffi::log_end(&self.offsets, partition, end, CALL_TIMEOUT) {
                     Ok(offset) => return Ok(offset),
                     Err(error) => error,
@@ -134,17 +167,32 @@ impl Cluster {
                 if let Some(missing) = self.missing(partition) {
                     return Err(missing);
                 }
-                // A topic that was just made has no leaders for a moment.
-                let no_leader =
-                    [Code::NoEnt, Code::LeaderNotAvailable, Code::NotLeaderForPartition];
-                if !no_leader.contains(&error.code) {
-                    let action = format!("to read the offsets of {partition}");
-                    return Err(self.doing(&action).failed(error));
+                // A topic that was just made has no leaders for a moment; neither has any while a
+                // broker comes back.
+                let action = format!("to read the offsets of {partition}");
+                let passes = matches!(
+                    error.code,
+                    Code::NoEnt
+                        | Code::LeaderNotAvailable
+                        | Code::NotLeaderForPartition
+                        | Code::FencedLeaderEpoch
+                        | Code::UnknownLeaderEpoch
+                        | Code::UnknownTopicOrPartition
+                );
+                let error = match error.code {
+                    _ if !passes => self.doing(&action).failed(error),
+                    _ => BrokerError::Timeout(format!("{partition} has no leader")),
+                };
+                if !passes || clock.monotonic() > LEADER_TIMEOUT {
+                    return Err(error);
                 }
-                std::thread::park_timeout(CALL_TIMEOUT / 200);
+                std::thread::park_timeout(LEADER_TIMEOUT / 60);
+                // What cannot be asked now is asked in the next round.
+                let _later = self.offsets.refresh_leaders(LEADER_TIMEOUT);
             }
-            Err(BrokerError::Timeout(format!("{partition} has no leader")))
         };
+        // Errors of connections are news too, and wait to be taken.
+        self.offsets.poll(Duration::ZERO);
         Ok(PartitionOffsets {
             beginning: ask(LogEnd::Beginning)?,
             // In this order: the end is never before the last stable offset.
@@ -170,7 +218,10 @@ impl Cluster {
         group: &str,
         partitions: Option<&[TopicPartition]>,
     ) -> Result<Vec<Listed>, BrokerError> {
-        let rows = ffi::group_offsets(&self.offsets, group, partitions, CALL_TIMEOUT);
+        let rows = match (partitions, self.member_of(group)) {
+            (Some(partitions), Some(member)) => member.committed(partitions, COMMITTED_TIMEOUT),
+            _ => ffi::group_offsets(&self.offsets, group, partitions, CALL_TIMEOUT),
+        };
         let action = format!("to read the offsets of group '{group}'");
         let doing = self.doing(&action);
         let rows = match rows {
@@ -256,8 +307,14 @@ impl Cluster {
     pub(super) fn register(&self, identity: &GroupIdentity, client: &Arc<Native>) {
         let mut members = lock(&self.members);
         members.retain(|_, member| member.client.strong_count() > 0);
-        let GroupIdentity { member, instance, .. } = identity.clone();
-        members.insert(member, Member { instance, client: Arc::downgrade(client) });
+        let GroupIdentity { group, member, instance, .. } = identity.clone();
+        members.insert(member, Member { group, instance, client: Arc::downgrade(client) });
+    }
+
+    /// A member of this group in this process.
+    fn member_of(&self, group: &str) -> Option<Arc<Native>> {
+        let members = lock(&self.members);
+        members.values().filter(|member| member.group == group).find_map(|m| m.client.upgrade())
     }
 
     fn member(&self, identity: &GroupIdentity) -> Option<Arc<Native>> {
@@ -268,7 +325,7 @@ impl Cluster {
 
     /// The identity as of now: a group may have moved on to its next generation without anything
     /// being taken from the member. Nothing can be taken from it, and it cannot come back under
-    /// another id, before its owner has dealt with the event that says so.
+    /// another id unnoticed, before its owner has dealt with the event that says so.
     pub(super) fn current(&self, identity: &GroupIdentity) -> GroupIdentity {
         let mut current = identity.clone();
         if let Some(client) = self.member(identity)
@@ -320,14 +377,14 @@ impl Cluster {
         identity: &GroupIdentity,
         error: ffi::NativeError,
     ) -> BrokerError {
-        let GroupIdentity { group, member, generation, instance } = identity.clone();
+        let GroupIdentity { group, member, generation, .. } = identity.clone();
         match error.code {
             Code::IllegalGeneration | Code::StaleMemberEpoch => {
                 BrokerError::IllegalGeneration { group, member, generation }
             }
-            Code::UnknownMemberId => BrokerError::UnknownMember { group, member },
-            Code::FencedInstanceId => {
-                BrokerError::InstanceFenced { group, instance: instance.unwrap_or_default() }
+            // What to do about somebody who has the same static identity, the membership says.
+            Code::UnknownMemberId | Code::FencedInstanceId => {
+                BrokerError::UnknownMember { group, member }
             }
             Code::RebalanceInProgress => BrokerError::RebalanceInProgress(group),
             _ => {

@@ -42,7 +42,14 @@ impl Doing<'_> {
             | Code::NotCoordinator
             | Code::NotLeaderForPartition
             | Code::LeaderNotAvailable
+            // A broker that was away leads again, which clients hear of a moment later.
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::ReplicaNotAvailable
+            | Code::KafkaStorageError
+            | Code::OffsetNotAvailable
             | Code::NotController
+            | Code::UnstableOffsetCommit
             | Code::NotEnoughReplicas
             | Code::NotEnoughReplicasAfterAppend
             | Code::ConcurrentTransactions
@@ -55,7 +62,13 @@ impl Doing<'_> {
             | Code::ClusterAuthorizationFailed
             | Code::TransactionalIdAuthorizationFailed
             | Code::SaslAuthenticationFailed
-            | Code::Authentication => BrokerError::Denied { action: action.to_owned(), reason },
+            | Code::Authentication => {
+                let reason = match missing_right(code, action) {
+                    Some(right) => format!("{reason}; it needs {right}"),
+                    None => reason,
+                };
+                BrokerError::Denied { action: action.to_owned(), reason }
+            }
             Code::UnsupportedVersion | Code::UnsupportedFeature | Code::NotImplemented => {
                 BrokerError::Unsupported(format!(
                     "{action}: {reason}; Kafka 2.5 or later is needed"
@@ -80,5 +93,32 @@ impl Doing<'_> {
                 },
             },
         }
+    }
+}
+
+/// The right that an action needs, as Kafka's ACLs call it.
+fn missing_right(code: Code, action: &str) -> Option<&'static str> {
+    const OF_TOPICS: [(&str, &str); 7] = [
+        ("to read the configs of ", "the right DescribeConfigs on the topic"),
+        ("to read the offsets of ", "the right Describe on the topic"),
+        ("to read ", "the right Read on the topic"),
+        ("to create topic", "the right Create on the topic or on the cluster"),
+        ("to add partitions ", "the right Alter on the topic"),
+        ("to delete records ", "the right Delete on the topic"),
+        ("to delete topic", "the right Delete on the topic"),
+    ];
+    match code {
+        Code::TopicAuthorizationFailed => {
+            let known = OF_TOPICS.iter().find(|(begin, _)| action.starts_with(begin));
+            Some(known.map_or("the right Write on the topic", |(_, right)| right))
+        }
+        Code::GroupAuthorizationFailed => Some("the right Read on the group"),
+        Code::TransactionalIdAuthorizationFailed => Some(
+            "the right Write on the transactional id (those of an application begin with its name)",
+        ),
+        Code::ClusterAuthorizationFailed => {
+            Some("the right Create or IdempotentWrite on the cluster")
+        }
+        _ => None,
     }
 }

@@ -15,11 +15,16 @@ use crate::{
     MembershipEvent, NewTopic, SystemClock, TaskId,
 };
 
-/// Requests that take a member out of its group: LeaveGroup, ConsumerGroupHeartbeat.
-const LEAVE: [usize; 2] = [13, 68];
+/// Requests that take a member out of its group.
+const LEAVE_GROUP: usize = 13;
+const CONSUMER_GROUP_HEARTBEAT: usize = 68;
 /// How long leaving may take; afterwards the group notices by itself.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 const LEAVE_POLL: Duration = Duration::from_millis(5);
+/// How long a member without tasks may take to say that it leaves.
+const UNTOLD_TIMEOUT: Duration = Duration::from_millis(500);
+/// Two that have the same static identity put one another out within this time.
+const TWINS_MEET_WITHIN: Duration = Duration::from_secs(5);
 /// A broker that does not know the protocol says nothing.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -35,13 +40,19 @@ pub(super) struct KafkaMembership {
     topics: BTreeMap<String, u32>,
     /// The identity of the last event, as far as there was one.
     identity: GroupIdentity,
+    /// Whether that one is over: everything has been lost since.
+    is_lost: bool,
     /// What was asked back and is not released yet.
     revoked: VecDeque<TopicPartitionList>,
+    /// An error that came behind events, for the next poll.
+    failure: Option<BrokerError>,
     queue: Queue,
     client: Arc<Native>,
     has_left: bool,
     /// Since when the group has been asked in vain.
     asked: Option<SystemClock>,
+    /// When it last joined anew after somebody else was said to have its static identity.
+    joined_anew: Option<SystemClock>,
 }
 
 impl KafkaMembership {
@@ -83,12 +94,54 @@ impl KafkaMembership {
             join,
             topics,
             identity,
+            is_lost: false,
             revoked: VecDeque::new(),
+            failure: None,
             queue,
             client,
             has_left: false,
             asked: Some(SystemClock::new()),
+            joined_anew: None,
         })
+    }
+
+    /// Takes its static identity back. A broker that died in a rebalance comes back with the group
+    /// as it was before, and takes the member for its own predecessor; if another instance does
+    /// have the identity, that one will do the same, and it is not done twice.
+    fn join_anew(&mut self, error: BrokerError) -> Result<MembershipEvent, BrokerError> {
+        let twice = self.joined_anew.is_some_and(|last| last.monotonic() < TWINS_MEET_WITHIN);
+        if twice || !matches!(error, BrokerError::InstanceFenced { .. }) {
+            return Err(error);
+        }
+        tracing::warn!("{}: {error}; it joins once more", self.join.client_id);
+        let joined_anew = Some(SystemClock::new());
+        self.begin_again(joined_anew)
+    }
+
+    /// Joins as somebody new, with nothing; what it had is lost.
+    fn begin_again(
+        &mut self,
+        joined_anew: Option<SystemClock>,
+    ) -> Result<MembershipEvent, BrokerError> {
+        let tasks = self.join.tasks.clone();
+        *self = Self {
+            joined_anew,
+            // As long as there is no new one: it is refused by the group.
+            identity: self.identity.clone(),
+            is_lost: true,
+            ..Self::join(&self.cluster, self.join.clone())?
+        };
+        let change = MembershipChange::Lost(tasks);
+        Ok(MembershipEvent { change, identity: self.identity.clone() })
+    }
+
+    /// Whether the member has another id than at its last event, and nothing was said to be lost in
+    /// between. A static member that its group had put out is let in again like that, with all that
+    /// it had in its hands; others may have it since.
+    fn is_somebody_else(&self) -> bool {
+        let member = self.client.member().0;
+        let was = &self.identity.member;
+        !self.is_lost && !was.is_empty() && !member.is_empty() && member != *was
     }
 
     /// The tasks that a list of the task topics' partitions stands for.
@@ -135,6 +188,7 @@ impl KafkaMembership {
         // A member that has lost everything has no identity; the old one is refused by the group.
         if !member.is_empty() && generation >= 0 {
             self.identity = GroupIdentity { member, generation, ..self.identity.clone() };
+            self.is_lost = false;
             self.cluster.register(&self.identity, &self.client);
         }
         MembershipEvent { change, identity: self.identity.clone() }
@@ -144,6 +198,10 @@ impl KafkaMembership {
     fn next(&mut self) -> Result<Option<MembershipEvent>, BrokerError> {
         loop {
             let Some(event) = self.queue.next() else { return Ok(None) };
+            if !matches!(event, MemberEvent::Error(_)) && self.is_somebody_else() {
+                tracing::warn!("{}: the group had put it out; it joins anew", self.join.client_id);
+                return self.begin_again(self.joined_anew).map(Some);
+            }
             match event {
                 MemberEvent::Assign(list) => {
                     self.client
@@ -155,7 +213,9 @@ impl KafkaMembership {
                 MemberEvent::Revoke(list) => {
                     let tasks = self.tasks(&list);
                     if self.client.is_assignment_lost() {
-                        let event = self.event(MembershipChange::Lost(tasks));
+                        self.is_lost = true;
+                        let change = MembershipChange::Lost(tasks);
+                        let event = MembershipEvent { change, identity: self.identity.clone() };
                         self.revoked.clear();
                         self.unassign(&list)?;
                         return Ok(Some(event));
@@ -173,7 +233,7 @@ impl KafkaMembership {
                     | Code::UnknownTopicOrPartition => {
                         tracing::warn!("{}: {}", self.join.client_id, error.text);
                     }
-                    _ => return Err(self.failed(error)),
+                    _ => return self.join_anew(self.failed(error)).map(Some),
                 },
             }
         }
@@ -190,27 +250,47 @@ impl Membership for KafkaMembership {
             let GroupIdentity { group, member, .. } = self.identity.clone();
             return Err(BrokerError::UnknownMember { group, member });
         }
-        let mut events = Vec::new();
-        while let Some(event) = self.next()? {
-            events.push(event);
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
-        let in_vain = self.asked.is_some_and(|asked| asked.monotonic() > ANSWER_TIMEOUT);
-        if in_vain && self.cluster.config().group_protocol == GroupProtocol::Consumer {
-            return Err(BrokerError::Unsupported(format!(
-                "group.protocol=consumer: group '{}' has not answered for {ANSWER_TIMEOUT:?}; it needs Kafka 4.0 or later (group.version=1), or set group.protocol=classic",
-                self.join.group
-            )));
+        // Errors of connections are news too, and wait to be taken.
+        self.client.poll(Duration::ZERO);
+        let mut events = Vec::new();
+        loop {
+            match self.next() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(error) if events.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
+            }
+        }
+        if self.cluster.config().group_protocol == GroupProtocol::Consumer
+            && let Some(asked) = self.asked
+        {
+            if self.client.member().1 > 0 {
+                // Nothing for it is no event.
+                events.push(self.event(MembershipChange::Assigned(Vec::new())));
+            } else if asked.monotonic() > ANSWER_TIMEOUT {
+                return Err(BrokerError::Unsupported(format!(
+                    "group.protocol=consumer: group '{}' has not answered for {ANSWER_TIMEOUT:?}; it needs Kafka 4.0 or later (group.version=1), or set group.protocol=classic",
+                    self.join.group
+                )));
+            }
         }
         Ok(events)
     }
 
     fn release(&mut self, tasks: &[TaskId]) -> Result<(), BrokerError> {
         let released = self.revoked.iter().position(|list| self.tasks(list) == tasks);
-        match released.and_then(|at| self.revoked.remove(at)) {
-            Some(list) => self.unassign(&list),
-            // Everything has been lost meanwhile.
-            None => Ok(()),
+        // Without one everything has been lost meanwhile.
+        if let Some(at) = released {
+            self.unassign(&self.revoked[at])?;
+            self.revoked.remove(at);
         }
+        Ok(())
     }
 
     fn leave(&mut self) -> Result<(), BrokerError> {
@@ -219,27 +299,46 @@ impl Membership for KafkaMembership {
         }
         // A client that is closed leaves its group only when it has no static identity; one that
         // unsubscribes leaves in any case.
-        let sent = || LEAVE.iter().map(|api| self.client.counts().sent(*api)).sum::<u64>();
-        let before = sent();
+        let leave = match self.cluster.config().group_protocol {
+            GroupProtocol::Classic => LEAVE_GROUP,
+            GroupProtocol::Consumer => CONSUMER_GROUP_HEARTBEAT,
+        };
+        let sent = || self.client.counts().sent(leave);
+        let mut before = sent();
         while let Some(list) = self.revoked.pop_front() {
-            self.client.incremental_unassign(&list).map_err(|error| self.failed(error))?;
+            self.unassign(&list)?;
         }
         self.client.unsubscribe().map_err(|error| self.failed(error))?;
-        let mut waited = Duration::ZERO;
-        while waited < LEAVE_TIMEOUT && (sent() == before || self.client.has_assignment()) {
+        let clock = SystemClock::new();
+        let mut released = None;
+        while clock.monotonic() < LEAVE_TIMEOUT {
             while let Some(event) = self.queue.next() {
-                if let MemberEvent::Revoke(list) = event {
-                    self.client.incremental_unassign(&list).map_err(|error| self.failed(error))?;
+                match event {
+                    // It is not let go before a rebalance that has begun is over.
+                    MemberEvent::Assign(list) => self
+                        .client
+                        .incremental_assign(&at_beginning(&list))
+                        .map_err(|error| self.failed(error))?,
+                    MemberEvent::Revoke(list) => self.unassign(&list)?,
+                    MemberEvent::Error(_) => {}
                 }
             }
-            if self.client.member().0.is_empty()
-                && sent() == before
-                && !self.client.has_assignment()
-            {
+            if self.client.has_assignment() {
+                released = None;
+            } else if released.is_none() {
+                released = Some(clock.monotonic());
+                if leave == CONSUMER_GROUP_HEARTBEAT {
+                    // Those before were of a member that stays.
+                    before = sent();
+                }
+            }
+            // Nobody is told by one that has not joined yet, or that has told it at once.
+            let waited = released.map(|since| clock.monotonic() - since);
+            let told = sent() > before;
+            if waited.is_some_and(|waited| told || waited > UNTOLD_TIMEOUT) {
                 break;
             }
             park_timeout(LEAVE_POLL);
-            waited += LEAVE_POLL;
         }
         Ok(())
     }

@@ -48,8 +48,8 @@ fn call_timeout(options: &ProducerOptions) -> Duration {
 enum State {
     Ready,
     InTransaction,
-    /// Something of the last transaction may still be on its way to the broker: nothing is begun
-    /// before the producer was opened anew, which fences all of it.
+    /// Something of the last transaction may still be on its way to the broker: nothing more is done.
+    /// Whoever opens the producer anew fences all of it; not this one, which may be fenced itself.
     InDoubt,
     /// Another producer has its id.
     Fenced,
@@ -57,7 +57,7 @@ enum State {
 
 /// Writes by librdkafka, which speaks the first transaction protocol: a late copy of a request of
 /// one transaction may act on the next. So requests and answers are counted, and when one is
-/// unanswered the producer is opened anew under its id before it goes on.
+/// unanswered the producer begins no other transaction: it is to be opened anew under its id.
 pub(super) struct KafkaProducer {
     cluster: Arc<Cluster>,
     options: ProducerOptions,
@@ -79,15 +79,6 @@ impl KafkaProducer {
             topics: HashMap::new(),
             client,
         })
-    }
-
-    /// Takes the place of what is there; the broker aborts what that has left open.
-    fn reopen(&mut self) -> Result<(), BrokerError> {
-        self.state = State::InDoubt;
-        self.client = open_client(&self.cluster, &self.options)?;
-        self.topics.clear();
-        self.state = State::Ready;
-        Ok(())
     }
 
     fn written(&mut self, partition: &TopicPartition) -> Result<&mut Written, BrokerError> {
@@ -117,23 +108,29 @@ impl KafkaProducer {
             (false, _) => "it has no transactional id",
             (_, State::Ready) => "no transaction is open",
             (_, State::InTransaction) => "a transaction is open",
-            (_, State::InDoubt) => "the last transaction has failed: abort it first",
+            (_, State::InDoubt) => return Err(self.in_doubt()),
             (_, State::Fenced) => return Err(self.fenced()),
         };
         Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
     }
 
-    /// The first error of what was handed over.
+    /// The error of what was handed over, each taken once. After one error librdkafka gives up what
+    /// else there is, so that is told only if there is no other.
     fn delivery_error(&mut self) -> Result<(), BrokerError> {
+        let mut first: Option<(TopicPartition, Code)> = None;
         for (name, written) in &self.topics {
             for (number, delivery) in written.deliveries.iter().enumerate() {
-                if let Some(code) = delivery.take_error() {
-                    let partition = TopicPartition::new(name.clone(), number as u32);
-                    return Err(self.failed_delivery(&partition, code));
+                let Some(code) = delivery.take_error() else { continue };
+                let is_given_up = |code| matches!(code, Code::PurgeQueue | Code::PurgeInflight);
+                if first.as_ref().is_none_or(|(_, known)| is_given_up(*known)) {
+                    first = Some((TopicPartition::new(name.clone(), number as u32), code));
                 }
             }
         }
-        Ok(())
+        match first {
+            None => Ok(()),
+            Some((partition, code)) => Err(self.failed_delivery(&partition, code)),
+        }
     }
 
     fn failed_delivery(&self, partition: &TopicPartition, code: Code) -> BrokerError {
@@ -147,18 +144,43 @@ impl KafkaProducer {
                 BrokerError::UnknownTopic(partition.topic.to_string())
             }
             Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
-            code => {
-                let fatal = self.client.fatal_error().map(|error| (error.code, error.text));
-                let (code, reason) = fatal.unwrap_or_else(|| (code, code.to_string()));
-                let error = NativeError { code, text: reason, fatal: false, abortable: false };
-                self.error(&format!("to write to {partition}"), error)
-            }
+            Code::PurgeQueue | Code::PurgeInflight => match self.transaction_error() {
+                // Not this partition's error, and the client does not say whose.
+                Some(cause) => {
+                    let mut topics: Vec<&str> = self.topics.keys().map(|name| &**name).collect();
+                    topics.sort_unstable();
+                    self.told(&format!("to write to one of {}", topics.join(", ")), cause)
+                }
+                None => self.undelivered(partition, code),
+            },
+            code => self.undelivered(partition, code),
         }
     }
 
+    fn undelivered(&self, partition: &TopicPartition, code: Code) -> BrokerError {
+        let fatal = self.client.fatal_error().map(|error| (error.code, error.text));
+        let (code, reason) = fatal.unwrap_or_else(|| (code, code.to_string()));
+        let error = NativeError { code, text: reason, fatal: false, abortable: false };
+        self.told(&format!("to write to {partition}"), error)
+    }
+
+    /// Why the open transaction has to be aborted, if it has: the client says so when it is asked to
+    /// begin one.
+    fn transaction_error(&self) -> Option<NativeError> {
+        let in_transaction = self.is_transactional() && self.state == State::InTransaction;
+        let refused = in_transaction.then(|| self.client.begin_transaction().err())??;
+        (refused.abortable || refused.fatal).then_some(refused)
+    }
+
     fn fenced(&self) -> BrokerError {
-        let id = self.options.transactional_id.as_deref();
-        BrokerError::ProducerFenced(id.unwrap_or(&self.options.client_id).to_owned())
+        fenced(&self.options)
+    }
+
+    fn in_doubt(&self) -> BrokerError {
+        let id = self.options.transactional_id.as_deref().unwrap_or_default();
+        BrokerError::Timeout(format!(
+            "a request of the last transaction of '{id}' was not answered: open the producer anew"
+        ))
     }
 
     /// After an error, what may still be done.
@@ -169,28 +191,8 @@ impl KafkaProducer {
         error
     }
 
-    fn error(&self, action: &str, error: NativeError) -> BrokerError {
-        match error.code {
-            Code::Fenced
-            | Code::ProducerFenced
-            | Code::InvalidProducerEpoch
-            | Code::InvalidProducerIdMapping
-            | Code::UnknownProducerId
-            | Code::OutOfOrderSequenceNumber
-            | Code::TransactionCoordinatorFenced => self.fenced(),
-            Code::InvalidTransactionalState | Code::State => {
-                BrokerError::InvalidTransactionState(format!("{action}: {}", error.text))
-            }
-            Code::Fatal => match self.client.fatal_error() {
-                Some(fatal) if fatal.code != Code::Fatal => self.error(action, fatal),
-                _ => self.cluster.doing(action).failed(error),
-            },
-            Code::InvalidTransactionTimeout => BrokerError::InvalidSetting {
-                key: "transaction.timeout.ms".to_owned(),
-                reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),
-            },
-            _ => self.cluster.doing(action).failed(error),
-        }
+    fn told(&self, action: &str, error: NativeError) -> BrokerError {
+        told(&self.cluster, &self.options, &self.client, action, error)
     }
 
     /// Whether every request that could act on the next transaction has been answered.
@@ -224,16 +226,48 @@ fn open_client(cluster: &Cluster, options: &ProducerOptions) -> Result<Arc<Nativ
         );
     let client = open(Kind::Producer, config, &native)?;
     client.init_transactions(CALL_TIMEOUT).map_err(|error| {
-        if error.code == Code::InvalidTransactionTimeout {
-            return BrokerError::InvalidSetting {
-                key: "transaction.timeout.ms".to_owned(),
-                reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),
-            };
-        }
         let action = format!("to start the transactional producer '{id}'");
-        cluster.doing(&action).failed(error)
+        told(cluster, options, &client, &action, error)
     })?;
     Ok(client)
+}
+
+fn fenced(options: &ProducerOptions) -> BrokerError {
+    let id = options.transactional_id.as_deref();
+    BrokerError::ProducerFenced(id.unwrap_or(&options.client_id).to_owned())
+}
+
+/// An error of a producer, in the port's words.
+fn told(
+    cluster: &Cluster,
+    options: &ProducerOptions,
+    client: &Native,
+    action: &str,
+    error: NativeError,
+) -> BrokerError {
+    match error.code {
+        Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::InvalidProducerIdMapping
+        | Code::UnknownProducerId
+        | Code::OutOfOrderSequenceNumber
+        | Code::TransactionCoordinatorFenced => fenced(options),
+        Code::InvalidTransactionalState | Code::State => {
+            BrokerError::InvalidTransactionState(format!("{action}: {}", error.text))
+        }
+        Code::Fatal => match client.fatal_error() {
+            Some(fatal) if fatal.code != Code::Fatal => {
+                told(cluster, options, client, action, fatal)
+            }
+            _ => cluster.doing(action).failed(error),
+        },
+        Code::InvalidTransactionTimeout => BrokerError::InvalidSetting {
+            key: "transaction.timeout.ms".to_owned(),
+            reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),
+        },
+        _ => cluster.doing(action).failed(error),
+    }
 }
 
 impl Producer for KafkaProducer {
@@ -291,7 +325,14 @@ impl Producer for KafkaProducer {
             }
         }
         if let Some(code) = failed {
-            let error = self.failed_delivery(partition, code);
+            // A transaction that has failed takes nothing more; why it has is told by a delivery.
+            let error = match self.delivery_error() {
+                Err(error) => error,
+                Ok(()) if code == Code::State => {
+                    BrokerError::Timeout(format!("to write to {partition}: the transaction failed"))
+                }
+                Ok(()) => self.failed_delivery(partition, code),
+            };
             return Err(self.note(error));
         }
         buffer.clear();
@@ -320,7 +361,7 @@ impl Producer for KafkaProducer {
     fn flush(&mut self) -> Result<(), BrokerError> {
         let flushed = self.client.flush(DELIVERY_TIMEOUT);
         let flushed = self.delivery_error().and_then(|()| {
-            flushed.map_err(|error| self.error("to write what was handed over", error))
+            flushed.map_err(|error| self.told("to write what was handed over", error))
         });
         flushed.map_err(|error| self.note(error))
     }
@@ -331,9 +372,6 @@ impl Producer for KafkaProducer {
     }
 
     fn begin(&mut self) -> Result<(), BrokerError> {
-        if self.state == State::InDoubt && self.is_transactional() {
-            self.reopen()?;
-        }
         self.expect(State::Ready, "a transaction cannot be begun")?;
         match self.client.begin_transaction() {
             Ok(()) => {
@@ -341,7 +379,7 @@ impl Producer for KafkaProducer {
                 Ok(())
             }
             Err(error) => {
-                let error = self.error("to begin a transaction", error);
+                let error = self.told("to begin a transaction", error);
                 Err(self.note(error))
             }
         }
@@ -361,7 +399,7 @@ impl Producer for KafkaProducer {
                 | Code::UnknownMemberId
                 | Code::FencedInstanceId
                 | Code::RebalanceInProgress => self.cluster.group_error(&identity, error),
-                _ => self.error("to add offsets to the transaction", error),
+                _ => self.told("to add offsets to the transaction", error),
             };
             self.note(error)
         })
@@ -377,7 +415,7 @@ impl Producer for KafkaProducer {
                 self.state = if self.is_all_answered() { State::Ready } else { State::InDoubt };
                 if self.state == State::InDoubt {
                     tracing::warn!(
-                        "{}: a request of the transaction was left unanswered; the producer is opened anew",
+                        "{}: a request of the transaction was left unanswered; it is to be opened anew",
                         self.options.client_id
                     );
                 }
@@ -385,19 +423,20 @@ impl Producer for KafkaProducer {
             }
             Err(error) => {
                 self.state = State::InDoubt;
-                // A request that never went out, or one that was refused and went out once only,
-                // has committed nothing.
                 let tries = self.client.counts().sent(END_TXN) - asked;
-                let refused = tries == 1 && self.is_all_answered();
-                let (final_, fatal) = (error.abortable || error.fatal, error.fatal);
+                let NativeError { abortable, fatal, .. } = error;
                 let delivery = self.delivery_error().err();
-                let error = delivery.unwrap_or_else(|| self.error("to commit", error));
+                let error = delivery.unwrap_or_else(|| self.told("to commit", error));
                 let error = self.note(error);
                 tracing::debug!(
                     "{}: not committed (fatal: {fatal}): {error}",
                     self.options.client_id
                 );
-                if final_ && (tries == 0 || refused) {
+                // A request that never went out, or one that was refused and went out once only,
+                // has committed nothing.
+                let refused = abortable || self.state == State::Fenced;
+                let nothing = tries == 0 || tries == 1 && refused && self.is_all_answered();
+                if (abortable || fatal) && nothing {
                     CommitOutcome::Aborted(error)
                 } else {
                     CommitOutcome::Unknown(error)
@@ -407,12 +446,11 @@ impl Producer for KafkaProducer {
     }
 
     fn abort(&mut self) -> Result<(), BrokerError> {
-        match self.state {
-            State::Ready if self.is_transactional() => return Ok(()),
-            State::InTransaction => {}
-            State::InDoubt if self.is_transactional() => return self.reopen(),
-            _ => return self.expect(State::InTransaction, "there is nothing to abort"),
+        if self.is_transactional() && self.state == State::Ready {
+            return Ok(());
         }
+        self.expect(State::InTransaction, "there is nothing to abort")?;
+        self.state = State::InDoubt;
         // An abort that overtakes the first records of its transaction is fatal to the client.
         let flushed = self.client.flush(call_timeout(&self.options));
         let _undelivered = self.delivery_error();
@@ -423,12 +461,11 @@ impl Producer for KafkaProducer {
                 self.state = State::Ready;
                 Ok(())
             }
-            Ok(()) => self.reopen(),
-            Err(error) => match self.error("to abort a transaction", error) {
-                fenced @ BrokerError::ProducerFenced(_) => Err(self.note(fenced)),
-                // The producer that takes this one's place ends the transaction.
-                _ => self.reopen(),
-            },
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = self.told("to abort a transaction", error);
+                Err(self.note(error))
+            }
         }
     }
 }

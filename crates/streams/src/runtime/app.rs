@@ -12,6 +12,7 @@ use millstream_state::StateBackend;
 
 use super::app_state::{AppState, Shared, lock};
 use super::app_thread::{AppThread, spawn_thread};
+use super::config::GroupProtocol;
 use super::connect::connect;
 use super::{
     Config, Metrics, Pace, Request, RestoreProgress, ThreadOptions, prepare_topics, state_choice,
@@ -144,7 +145,9 @@ impl StreamsApp {
         let process_id = match backend.identity(&new_id)? {
             // Whoever starts in this directory takes the place of who was there before.
             Some(lasting) => {
-                if config.group_instance_id().is_none() {
+                // A broker that assigns does not let it in again before its former session is over.
+                let comes_back = config.group_protocol() == GroupProtocol::Classic;
+                if comes_back && config.group_instance_id().is_none() {
                     config = config.with_group_instance_id(&lasting);
                 }
                 lasting

@@ -82,7 +82,7 @@ impl StreamThread {
         }
         self.metrics.add(counted);
         (self.since_commit, self.uncommitted) = (0, false);
-        self.purge(now)?;
+        self.purge(now);
         Ok(true)
     }
 
@@ -110,20 +110,19 @@ impl StreamThread {
         }
     }
 
-    /// Deletes what is committed from the repartition topics, every so often (KIP-811).
-    fn purge(&mut self, now: std::time::Duration) -> Result<(), Error> {
+    /// Deletes what is committed from the repartition topics, every so often (KIP-811). What cannot
+    /// be deleted now is deleted the next time.
+    fn purge(&mut self, now: std::time::Duration) {
         if now < self.next_purge {
-            return Ok(());
+            return;
         }
         self.next_purge = now + self.options.config.repartition_purge_interval();
         let running = self.tasks.values().filter(|task| task.is_running());
         let before: Vec<_> = running.flat_map(|task| task.purgeable()).collect();
-        if before.is_empty() {
-            return Ok(());
-        }
-        match self.admin.delete_records(&before) {
-            Err(error) if !error.is_retriable() => Err(error.into()),
-            _ => Ok(()),
+        if !before.is_empty()
+            && let Err(error) = self.admin.delete_records(&before)
+        {
+            tracing::warn!("{}: repartition topics are not purged: {error}", self.name);
         }
     }
 }

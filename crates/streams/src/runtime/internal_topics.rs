@@ -45,7 +45,7 @@ pub(crate) fn prepare_topics(
                 existing.insert(name.clone(), partitions);
             }
             None => problems.push(format!(
-                "the topic '{name}', used by '{node}', does not exist: create it before starting, or correct its name"
+                "the topic '{name}', used by '{node}', does not exist: create it before starting, or correct its name, or grant the application's user the right Describe on it"
             )),
         }
     }

@@ -117,9 +117,11 @@ impl Restoration {
             let records = match start.consumer.fetch(&changelog.partition, ROUND_BYTES) {
                 Ok(Some(records)) => records,
                 Ok(None) => continue,
-                Err(BrokerError::OffsetOutOfRange { beginning, .. }) => {
+                Err(BrokerError::OffsetOutOfRange { beginning, end, .. }) => {
                     state.overlay.reset(changelog.store)?;
                     changelog.position = beginning;
+                    // The log may have become shorter: nobody writes the rest of it but this task.
+                    changelog.end = end;
                     start.consumer.assign(&changelog.partition, beginning)?;
                     continue;
                 }

@@ -43,6 +43,8 @@ pub struct StreamThread {
     pub(super) waiting: BTreeMap<TaskId, Option<Overlay>>,
     /// The task that restored last.
     pub(super) last_started: Option<TaskId>,
+    /// The task that could not be made last; the others are tried before it.
+    pub(super) last_refused: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
     pub(super) cache: Option<CacheBudget>,
@@ -85,6 +87,8 @@ impl StreamThread {
             isolation: config.isolation(),
             waker: options.waker.clone(),
         })?;
+        // Before it joins: nobody is to wait for a member that cannot write.
+        let collector = open_collector(&options, &name)?;
         let membership = options.broker.membership(GroupJoin {
             group: config.application_id().to_owned(),
             client_id: name.clone(),
@@ -99,7 +103,7 @@ impl StreamThread {
         let cache = (cache_bytes > 0).then(|| CacheBudget::new(cache_bytes));
         let now = options.clock.monotonic();
         Ok(Self {
-            collector: open_collector(&options, &name)?,
+            collector,
             admin: options.broker.admin()?,
             next_commit: now + config.commit_interval(),
             commits_paid: now,
@@ -114,6 +118,7 @@ impl StreamThread {
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
             last_started: None,
+            last_refused: None,
             restarting: false,
             cache,
             requests: None,
@@ -326,6 +331,7 @@ impl StreamThread {
             super::failpoint::reached("in-rebalance");
             match event.change.clone() {
                 MembershipChange::Assigned(tasks) => {
+                    tracing::info!("{}: gets {}", self.name, listed(&tasks));
                     for id in tasks {
                         if !self.tasks.contains_key(&id) {
                             self.waiting.entry(id).or_default();
@@ -333,6 +339,7 @@ impl StreamThread {
                     }
                 }
                 MembershipChange::Revoked(tasks) => {
+                    tracing::info!("{}: gives back {}", self.name, listed(&tasks));
                     self.commit()?;
                     self.drop_tasks(&tasks, true);
                     super::failpoint::reached("before-release");
@@ -412,21 +419,27 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Commits, closes every task and leaves the group.
+    /// Commits, closes every task and leaves the group, unless it is to be waited for there.
     pub fn close(&mut self) -> Result<(), Error> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
         let committed = self.commit();
         let clean = committed.is_ok();
+        if !clean && let Err(error) = self.collector.abort() {
+            tracing::debug!("{}: abort: {error}", self.name);
+        }
+        // Before the databases are on the disk: others go on meanwhile.
+        let config = &self.options.config;
+        let left = match config.leave_group_on_close() || config.group_instance_id().is_none() {
+            true => self.membership.leave(),
+            false => Ok(()),
+        };
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(clean, &mut *self.consumer);
         }
         self.waiting.clear();
-        if !clean && let Err(error) = self.collector.abort() {
-            tracing::debug!("{}: abort: {error}", self.name);
-        }
-        self.membership.leave()?;
+        left?;
         committed.map(|_| ())
     }
 
@@ -441,6 +454,14 @@ impl StreamThread {
         for error in results.into_iter().filter_map(Result::err) {
             tracing::warn!("{}: while it was given up: {error}", self.name);
         }
+    }
+}
+
+/// Tasks in a line of the log.
+fn listed(tasks: &[TaskId]) -> String {
+    match tasks {
+        [] => "no tasks".to_owned(),
+        _ => tasks.iter().map(TaskId::to_string).collect::<Vec<_>>().join(" "),
     }
 }
 

@@ -51,6 +51,12 @@ impl Task {
                 let log = consumer.offsets(&queue.partition)?;
                 queue.start(committed, log, config.auto_offset_reset())?;
                 consumer.assign(&queue.partition, queue.fetched)?;
+                tracing::debug!(
+                    "task {}: reads {} from {}",
+                    self.id,
+                    queue.partition,
+                    queue.fetched
+                );
                 self.state.stream_time = self.state.stream_time.max(queue.partition_time);
             }
             self.phase = Phase::Running;

@@ -19,9 +19,14 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 const RESTORE_TIME: Duration = Duration::from_millis(50);
 
 impl StreamThread {
-    /// Makes the tasks that wait for it. What cannot be made now is made in a later round.
+    /// Makes the tasks that wait for it. What cannot be made now is made in a later round, the other
+    /// tasks first: a broker that does not answer takes its time for each that asks.
     pub(super) fn make_tasks(&mut self) -> Result<bool, Error> {
-        let waiting: Vec<TaskId> = self.waiting.keys().copied().collect();
+        let mut waiting: Vec<TaskId> = self.waiting.keys().copied().collect();
+        if let Some(refused) = self.last_refused {
+            let others = waiting.partition_point(|id| *id <= refused);
+            waiting.rotate_left(others);
+        }
         let mut made = false;
         for id in waiting {
             let mut kept = self.waiting.remove(&id).flatten();
@@ -30,6 +35,8 @@ impl StreamThread {
                 Err(Error::Broker(error)) if error.is_retriable() => {
                     tracing::warn!("{}: task {id} waits: {error}", self.name);
                     self.waiting.insert(id, kept);
+                    self.last_refused = Some(id);
+                    break;
                 }
                 // Its last owner, another thread of this process, is about to close it.
                 Err(Error::State(error)) if error.is_busy() => {

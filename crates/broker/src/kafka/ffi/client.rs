@@ -57,6 +57,7 @@ impl Native {
         let rk = unsafe {
             sys::rd_kafka_conf_set_log_cb(conf, Some(log));
             sys::rd_kafka_conf_set_error_cb(conf, Some(error));
+            sys::rd_kafka_conf_set_opaque(conf, Arc::as_ptr(&counts).cast_mut().cast());
             count_requests(conf, &counts);
             let kind = match kind {
                 Kind::Producer => {
@@ -171,6 +172,31 @@ impl Native {
         }
     }
 
+    /// What a broker said last that did not let the client in.
+    pub(in crate::kafka) fn not_let_in(&self) -> Option<String> {
+        self.poll(Duration::ZERO);
+        self.counts.not_let_in()
+    }
+
+    /// Asks who leads what, for all that this client has asked for before. It does so by itself
+    /// after most errors that say it is mistaken, but not in a listing of offsets when a broker has
+    /// come back as the leader that it was.
+    pub(in crate::kafka) fn refresh_leaders(&self, within: Duration) -> Result<(), NativeError> {
+        let mut metadata = ptr::null();
+        // SAFETY: a null topic stands for all; what is given back is ours and destroyed once.
+        unsafe {
+            checked(sys::rd_kafka_metadata(
+                self.ptr.as_ptr(),
+                1,
+                ptr::null_mut(),
+                &mut metadata,
+                millis(within),
+            ))?;
+            sys::rd_kafka_metadata_destroy(metadata);
+        }
+        Ok(())
+    }
+
     /// The error after which the client is of no use, if there was one.
     pub(in crate::kafka) fn fatal_error(&self) -> Option<NativeError> {
         let mut reason = [0 as c_char; 512];
@@ -249,13 +275,18 @@ unsafe extern "C" fn log(
     }
 }
 
-/// A state of the client that the calls it concerns report too, so it is only logged.
+/// A state of the client that the calls it concerns report too, so it is only logged; but of a login
+/// that failed they only know that they got no answer.
 unsafe extern "C" fn error(
     _client: *mut sys::rd_kafka_t,
     code: c_int,
     reason: *const c_char,
-    _opaque: *mut c_void,
+    counts: *mut c_void,
 ) {
-    // SAFETY: librdkafka hands over a C string.
-    tracing::warn!(target: "librdkafka", "{} ({code})", unsafe { text(reason) });
+    // SAFETY: librdkafka hands over a C string, and the counters, which outlive the client.
+    let (reason, counts) = unsafe { (text(reason), &*counts.cast::<RequestCounts>()) };
+    tracing::warn!(target: "librdkafka", "{reason} ({code})");
+    if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int {
+        counts.set_not_let_in(reason);
+    }
 }

@@ -3,8 +3,10 @@
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
-use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
+use rdkafka::bindings as sys;
 use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::error::{code_at, code_of};
 
 /// What is known of the records produced to one partition. Written by delivery reports, which come
 /// in calls of the thread that owns the producer.
@@ -33,7 +35,7 @@ impl Delivery {
     pub(in crate::kafka) fn take_error(&self) -> Option<Code> {
         match self.error.swap(0, Ordering::Relaxed) {
             0 => None,
-            code => Some(RespErr::try_from(code).map_or(Code::Unknown, Code::from)),
+            code => Some(code_of(code)),
         }
     }
 }
@@ -47,12 +49,13 @@ pub(super) unsafe extern "C" fn delivered(
     // SAFETY: the message is alive, and its opaque is a delivery that lives as long as the client.
     unsafe {
         let delivery = &*(*message)._private.cast::<Delivery>();
-        if (*message).err == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+        let code = code_at(&raw const (*message).err);
+        if code == Code::NoError {
             if (*message).offset > delivery.last.load(Ordering::Relaxed) {
                 delivery.last.store((*message).offset, Ordering::Relaxed);
             }
         } else if delivery.error.load(Ordering::Relaxed) == 0 {
-            delivery.error.store((*message).err as i32, Ordering::Relaxed);
+            delivery.error.store(code as i32, Ordering::Relaxed);
         }
     }
 }

@@ -19,13 +19,31 @@ pub(in crate::kafka) struct NativeError {
 
 impl NativeError {
     pub(super) fn of(code: RespErr) -> Self {
-        let code = Code::from(code);
+        Self::with_code(Code::from(code))
+    }
+
+    pub(super) fn with_code(code: Code) -> Self {
         Self { text: code.to_string(), code, fatal: false, abortable: false }
     }
 }
 
 pub(super) fn checked(code: RespErr) -> Result<(), NativeError> {
     if code == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(NativeError::of(code)) }
+}
+
+/// Reads a code that librdkafka has written: brokers may send some that the enumeration lacks.
+///
+/// # Safety
+/// `place` holds a code.
+pub(super) unsafe fn code_at(place: *const RespErr) -> Code {
+    // SAFETY: the caller's promise; the enumeration is an `i32`.
+    let number = unsafe { place.cast::<i32>().read() };
+    code_of(number)
+}
+
+/// The code with this number.
+pub(super) fn code_of(number: i32) -> Code {
+    RespErr::try_from(number).map_or(Code::Unknown, Code::from)
 }
 
 /// Takes an error object; null is success.

@@ -4,7 +4,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::error::text;
+use super::error::{code_at, text};
 use crate::{OffsetAndMetadata, TopicPartition};
 
 /// # Safety
@@ -48,7 +48,7 @@ pub(super) unsafe fn entries(list: *const sys::rd_kafka_topic_partition_list_t) 
                 partition: TopicPartition::new(text(row.topic), row.partition as u32),
                 offset: row.offset,
                 metadata: String::from_utf8_lossy(metadata).into_owned(),
-                code: Code::from(row.err),
+                code: code_at(&raw const row.err),
             }
         })
         .collect()

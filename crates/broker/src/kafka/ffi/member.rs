@@ -2,13 +2,14 @@
 
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as sys;
 
 use super::client::Native;
-use super::error::{NativeError, checked, taken, text};
-use super::lists::offset_list;
+use super::error::{NativeError, checked, millis, taken, text};
+use super::lists::{Listed, entries, offset_list, partition_list};
 use super::queue::Queue;
 use crate::{OffsetAndMetadata, TopicPartition, Waker};
 
@@ -21,6 +22,21 @@ impl Native {
         let offsets = offset_list(offsets);
         // SAFETY: the client is alive, and so is the list.
         checked(unsafe { sys::rd_kafka_commit(self.ptr.as_ptr(), offsets.ptr(), 0) })
+    }
+
+    /// What the group of this member has committed; while a transaction may still change it, a
+    /// timeout.
+    pub(in crate::kafka) fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        within: Duration,
+    ) -> Result<Vec<Listed>, NativeError> {
+        let list = partition_list(partitions);
+        // SAFETY: client and list are alive.
+        unsafe {
+            checked(sys::rd_kafka_committed(self.ptr.as_ptr(), list.ptr(), millis(within)))?;
+            Ok(entries(list.ptr()))
+        }
     }
 
     /// The member this client is: its id and generation.

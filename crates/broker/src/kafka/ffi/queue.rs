@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::client::Native;
-use super::error::{NativeError, checked, text};
+use super::error::{NativeError, checked, code_at, text};
 use super::lists::copied;
 use crate::{Header, Headers, Waker};
 
@@ -164,8 +165,8 @@ unsafe fn consumed<'a>(message: *mut sys::rd_kafka_message_t) -> Consumed<'a> {
         let bytes = |start: *mut c_void, len: usize| {
             (!start.is_null()).then(|| std::slice::from_raw_parts(start.cast::<u8>(), len))
         };
-        match raw.err {
-            RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
+        match code_at(&raw const (*message).err) {
+            Code::NoError => {
                 let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
                 let mut headers = ptr::null_mut();
                 let found = sys::rd_kafka_message_headers(message, &mut headers);
@@ -181,10 +182,10 @@ unsafe fn consumed<'a>(message: *mut sys::rd_kafka_message_t) -> Consumed<'a> {
                     },
                 }
             }
-            RespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => Consumed::End(raw.offset),
+            Code::PartitionEOF => Consumed::End(raw.offset),
             code => Consumed::Error(NativeError {
                 text: text(sys::rd_kafka_message_errstr(message)),
-                ..NativeError::of(code)
+                ..NativeError::with_code(code)
             }),
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
 
@@ -14,17 +15,20 @@ const COUNTED: usize = 96;
 /// Under this name we listen to requests.
 const INTERCEPTOR: &CStr = c"millstream";
 
-/// How many requests of each kind a client has sent, and how many answers it has got.
+/// How many requests of each kind a client has sent, how many answers it has got, and whether it was
+/// let in.
 #[derive(Debug)]
 pub(in crate::kafka) struct RequestCounts {
     sent: [AtomicU64; COUNTED],
     received: [AtomicU64; COUNTED],
+    /// What a broker said that did not let the client in.
+    not_let_in: Mutex<Option<String>>,
 }
 
 impl Default for RequestCounts {
     fn default() -> Self {
         let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
-        Self { sent: zeros(), received: zeros() }
+        Self { sent: zeros(), received: zeros(), not_let_in: Mutex::default() }
     }
 }
 
@@ -35,6 +39,15 @@ impl RequestCounts {
 
     pub(in crate::kafka) fn received(&self, api_key: usize) -> u64 {
         self.received[api_key].load(Ordering::SeqCst)
+    }
+
+    /// What a broker said last that did not let the client in.
+    pub(super) fn not_let_in(&self) -> Option<String> {
+        self.not_let_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_not_let_in(&self, reason: String) {
+        *self.not_let_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 
     fn count(counters: &[AtomicU64; COUNTED], api_key: i16) {

@@ -81,7 +81,7 @@ static ELSEWHERE: &[(&str, &str)] = &[
     ("interceptor.classes", CODE),
     ("max.poll.records", "set `buffered.records.per.partition`"),
     ("fetch.max.wait.ms", "librdkafka's name is `consumer.fetch.wait.max.ms`"),
-    ("internal.leave.group.on.close", "a closed instance leaves its group: remove it"),
+    ("internal.leave.group.on.close", "set `leave.group.on.close`"),
     ("exclude.internal.topics", "topics are named one by one: remove it"),
     ("default.api.timeout.ms", NO_BLOCKING),
     ("max.block.ms", NO_BLOCKING),

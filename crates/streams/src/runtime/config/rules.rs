@@ -81,6 +81,13 @@ pub(super) const COUNT: Rule<usize> = Rule {
     write: usize::to_string,
 };
 
+pub(super) const YES_OR_NO: Rule<bool> = Rule {
+    expected: "`true` or `false`",
+    later: &[],
+    read: |text| text.parse().ok(),
+    write: bool::to_string,
+};
+
 pub(super) const BYTES: Rule<usize> = Rule {
     expected: "a whole number of bytes, 0 for none",
     later: &[],

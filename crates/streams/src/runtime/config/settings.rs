@@ -9,7 +9,7 @@ use super::clients::ClientSettings;
 use super::rules::{
     BYTES, COUNT, ERROR_POLICY, GROUP_PROTOCOL, GUARANTEE, MILLIS, MILLIS_OR_NOTHING,
     MILLIS_OR_OFF, NAME, OFFSET_RESET, OPTIMIZATION, PATH, REPLICAS, SERVERS, STORE, TEXT,
-    THREAD_EXCEPTION,
+    THREAD_EXCEPTION, YES_OR_NO,
 };
 use super::setting::{Setting, settings};
 use super::{
@@ -64,6 +64,15 @@ settings! {
     heartbeat_interval: Duration;
     get heartbeat_interval(self) -> Duration { self.heartbeat_interval }
     set with_heartbeat_interval(interval: Duration) { interval }
+
+    /// Whether an instance that is closed leaves its group, so that others have its tasks at once.
+    /// One with a lasting name (`group.instance.id`, or a `state.dir` on disk) may stay instead, to
+    /// have its own tasks again when it comes back; nobody has them meanwhile, until
+    /// `session.timeout.ms` is over. That is for rolling restarts (KIP-1153).
+    "leave.group.on.close": YES_OR_NO, default "true", example "false";
+    leave_group_on_close: bool;
+    get leave_group_on_close(self) -> bool { self.leave_group_on_close }
+    set with_leave_group_on_close(leaves: bool) { leaves }
 
     /// How many stream threads this instance runs.
     "num.stream.threads": COUNT, default "1", example "4";

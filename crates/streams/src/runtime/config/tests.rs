@@ -30,6 +30,7 @@ fn values_are_read_and_shown_again() {
             "a-1.b_c:9092,10.0.0.1:1,[::1]:65535",
         ),
         ("group.protocol", "consumer", "consumer"),
+        ("leave.group.on.close", "false", "false"),
         ("auto.offset.reset", "latest", "latest"),
         ("auto.offset.reset", "none", "none"),
         ("num.stream.threads", "4", "4"),

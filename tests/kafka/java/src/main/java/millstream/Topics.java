@@ -14,6 +14,13 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.serialization.LongDeserializer;
 import org.apache.kafka.common.serialization.LongSerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -29,6 +36,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  * Topics BOOTSTRAP feed NAME RATE           writes the numbers from 0, so many a second, and when SIGTERM ends it prints
  *                                           FED and how many
  * Topics BOOTSTRAP consume NAME             prints KEY TAB NUMBER of all committed records with 8-byte values
+ * Topics BOOTSTRAP allow ACL...             each is USER:OPERATION:TYPE:NAME; a name that ends with * is a prefix
  * </pre>
  */
 public final class Topics {
@@ -40,6 +48,7 @@ public final class Topics {
             case "produce" -> produce(settings, args[2], Path.of(args[3]));
             case "feed" -> feed(settings, args[2], Integer.parseInt(args[3]));
             case "consume" -> consume(args[0], args[2]);
+            case "allow" -> allow(settings, List.of(args).subList(2, args.length));
             default -> throw new IllegalArgumentException(args[1]);
         }
     }
@@ -48,6 +57,21 @@ public final class Topics {
         try (Admin admin = Admin.create(settings)) {
             admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
         }
+    }
+
+    private static void allow(Map<String, Object> settings, List<String> acls) throws Exception {
+        try (Admin admin = Admin.create(settings)) {
+            admin.createAcls(acls.stream().map(Topics::acl).toList()).all().get();
+        }
+    }
+
+    private static AclBinding acl(String text) {
+        String[] parts = text.split(":");
+        boolean isPrefix = parts[3].endsWith("*");
+        String name = isPrefix ? parts[3].substring(0, parts[3].length() - 1) : parts[3];
+        return new AclBinding(
+                new ResourcePattern(ResourceType.valueOf(parts[2]), name, isPrefix ? PatternType.PREFIXED : PatternType.LITERAL),
+                new AccessControlEntry("User:" + parts[0], "*", AclOperation.valueOf(parts[1]), AclPermissionType.ALLOW));
     }
 
     private static void list(Map<String, Object> settings) throws Exception {
