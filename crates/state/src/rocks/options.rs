@@ -134,7 +134,9 @@ impl Memory {
         // As Kafka Streams has it: small flushes are merged with one another and not, each time,
         // with everything there is.
         options.set_compaction_style(DBCompactionStyle::Universal);
-        // A restore leaves many files in the first level; nobody is to wait until they are merged.
+        // A restore leaves many files in the first level; nobody is to wait until they are merged,
+        // and a few of them are merged no sooner than there is time for it.
+        options.set_level_zero_file_num_compaction_trigger(8);
         options.set_level_zero_slowdown_writes_trigger(64);
         options.set_level_zero_stop_writes_trigger(128);
         options.set_target_file_size_base(32 * 1024 * 1024);

@@ -7,6 +7,7 @@ mod delivery;
 mod error;
 mod lists;
 mod member;
+mod no_headers;
 mod offsets;
 mod queue;
 mod requests;

@@ -11,6 +11,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::client::Native;
 use super::error::{NativeError, checked, code_at, text};
 use super::lists::copied;
+use super::no_headers::has_none;
 use crate::{Header, Headers, Waker};
 
 /// A queue of a client, which calls a waker when something comes into it.
@@ -168,17 +169,14 @@ unsafe fn consumed<'a>(message: *mut sys::rd_kafka_message_t) -> Consumed<'a> {
         match code_at(&raw const (*message).err) {
             Code::NoError => {
                 let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-                let mut headers = ptr::null_mut();
-                let found = sys::rd_kafka_message_headers(message, &mut headers);
                 Consumed::Record {
                     offset: raw.offset,
                     timestamp: sys::rd_kafka_message_timestamp(message, &mut kind),
                     key: bytes(raw.key, raw.key_len),
                     value: bytes(raw.payload, raw.len),
-                    // Most records have none, and an error would be put into words.
-                    headers: match found {
-                        RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => rust_headers(headers),
-                        _ => Headers::new(),
+                    headers: match has_none(message) {
+                        true => Headers::new(),
+                        false => headers_of(message),
                     },
                 }
             }
@@ -187,6 +185,19 @@ unsafe fn consumed<'a>(message: *mut sys::rd_kafka_message_t) -> Consumed<'a> {
                 text: text(sys::rd_kafka_message_errstr(message)),
                 ..NativeError::with_code(code)
             }),
+        }
+    }
+}
+
+/// # Safety
+/// `message` is a record of a consumer, alive.
+unsafe fn headers_of(message: *mut sys::rd_kafka_message_t) -> Headers {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the caller's promise; the headers live as long as the message.
+    unsafe {
+        match sys::rd_kafka_message_headers(message, &mut headers) {
+            RespErr::RD_KAFKA_RESP_ERR_NO_ERROR => rust_headers(headers),
+            _ => Headers::new(),
         }
     }
 }
