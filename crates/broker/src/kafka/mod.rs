@@ -1,7 +1,7 @@
 //! A Kafka cluster behind the port, by librdkafka (feature `kafka`).
 //!
 //! Kafka 2.5 or later. Each client of the port is one of librdkafka's, with threads of its own;
-//! only [`ffi`] calls it directly.
+//! only the folder `ffi` calls it directly.
 
 mod admin;
 mod client;
