@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::headers::{Header, Headers};
 
 /// Bytes before the headers of a record.
-const FIXED: usize = 24;
+pub(crate) const FIXED: usize = 24;
 
 /// One record, lent from a batch.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ use super::client::{common, extend, open};
 use super::cluster::Cluster;
 use super::errors::Doing;
 use super::ffi::{Consumed, Kind, MessageSlots, Native, NativeError, Queue, Topic};
+use crate::record::FIXED;
 use crate::{
     BrokerError, Clock, Consumer, ConsumerOptions, GroupIdentity, IsolationLevel,
     OffsetAndMetadata, PartitionOffsets, RecordBatch, RecordBuffer, SystemClock, TopicPartition,
@@ -110,7 +111,7 @@ impl KafkaConsumer {
                 if far {
                     finish(buffer, &mut cuts, ready, base, *position);
                     (base, cut) = (offset, 0);
-                } else if size > cut && size - cut + len + OVERHEAD > max_bytes {
+                } else if size > cut && size - cut + len + FIXED > max_bytes {
                     cuts.push((size, *position));
                     cut = size;
                 }
@@ -182,9 +183,6 @@ impl KafkaConsumer {
         }
     }
 }
-
-/// Bytes of a record beside key, value and headers.
-const OVERHEAD: usize = 24;
 
 /// Makes batches of what is in the buffer, at the places where it is to be cut.
 fn finish(

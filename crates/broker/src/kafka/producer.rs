@@ -7,6 +7,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::client::{CALL_TIMEOUT, SOCKET_TIMEOUT, common, extend, open};
 use super::cluster::Cluster;
 use super::ffi::{Delivery, Kind, Native, NativeError, Topic};
+use crate::record::FIXED;
 use crate::{
     BrokerError, CommitOutcome, GroupIdentity, OffsetAndMetadata, Producer, ProducerOptions,
     RecordBuffer, TopicPartition,
@@ -20,8 +21,6 @@ const END_TXN: usize = 26;
 const BATCH_BYTES: usize = 900_000;
 /// What a record takes in a batch of its own beside key, value and headers.
 const BATCH_OVERHEAD: usize = 61 + 21;
-/// What a record takes in a [`RecordBuffer`] beside key, value and headers.
-const BUFFER_OVERHEAD: usize = 24;
 /// From so many undelivered messages on writing should wait.
 const FULL: usize = 60_000;
 const MOST_MESSAGES: usize = 100_000;
@@ -355,7 +354,7 @@ impl Producer for KafkaProducer {
     }
 
     fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError> {
-        Ok((self.cluster.limit(topic)? + BUFFER_OVERHEAD).saturating_sub(BATCH_OVERHEAD))
+        Ok((self.cluster.limit(topic)? + FIXED).saturating_sub(BATCH_OVERHEAD))
     }
 
     fn flush(&mut self) -> Result<(), BrokerError> {
