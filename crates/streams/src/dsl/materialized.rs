@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::codec::{Codec, Data, Wire, WireCodec};
 use crate::processor::{KeyValueStore, StoreHandle};
-use crate::topology::{Graph, StoreSetup, StoreSpec};
+use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -77,7 +77,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
             let store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
-        let spec = StoreSpec { name, factory, timestamped, caching, changelog, owner };
+        let kind = ChangelogKind::Latest;
+        let spec = StoreSpec { name, kind, factory, timestamped, caching, changelog, owner };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{Graph, NodeKind, SinkTopic, TopicRef};
+use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, TopicRef};
 use super::names::changelog_topic;
 use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
 use crate::error::TopologyError;
@@ -236,7 +236,7 @@ impl TopologyParts {
         }
         let changelogs = sub.stores.iter().filter_map(|store| {
             let store = &self.stores[*store];
-            let mut configs = created_with([("cleanup.policy", "compact")]);
+            let mut configs = changelog_configs(store.kind);
             configs.extend(store.changelog.clone()?);
             let name = changelog_topic(application_id, &store.name);
             Some(InternalTopic { name, configs, partitions: None })
@@ -265,7 +265,14 @@ impl TopologyParts {
     }
 }
 
-/// Configs of an internal topic (`RepartitionTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`).
+/// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`).
+fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
+    match kind {
+        ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
+    }
+}
+
+/// Configs of an internal topic (`RepartitionTopicConfig`).
 fn created_with<const N: usize>(configs: [(&str, &str); N]) -> BTreeMap<String, String> {
     let common = [("message.timestamp.type", "CreateTime")];
     let all = configs.into_iter().chain(common);

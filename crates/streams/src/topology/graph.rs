@@ -77,9 +77,17 @@ pub(crate) struct StoreSetup {
 /// Makes a store for a task.
 pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + Send + Sync>;
 
+/// What a changelog has to keep, which decides how its topic is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangelogKind {
+    /// The latest value of each key.
+    Latest,
+}
+
 #[derive(Clone)]
 pub(crate) struct StoreSpec {
     pub(crate) name: String,
+    pub(crate) kind: ChangelogKind,
     pub(crate) factory: StoreFactory,
     pub(crate) timestamped: bool,
     pub(crate) caching: bool,

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic, StoreSetup, StoreSpec,
-    TopicRef,
+    ChangelogKind, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic, StoreSetup,
+    StoreSpec, TopicRef,
 };
 pub(crate) use names::{changelog_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
