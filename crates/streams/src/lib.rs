@@ -39,12 +39,13 @@ mod query;
 mod record;
 mod topic;
 mod topology;
+mod windows;
 
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, GroupedStream, GroupedTable, KStream, KTable, Materialized, Repartitioned, Stores,
-    StreamsBuilder,
+    Branches, GroupedStream, GroupedTable, KStream, KTable, Materialized, Repartitioned,
+    SessionWindowedStream, Stores, StreamsBuilder, TimeWindowedStream, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
@@ -54,11 +55,14 @@ pub use processor::{
     StoreHandle, StoreRef,
 };
 pub use query::ReadOnlyStore;
-pub use record::{Change, Header, Headers, Record, Timestamped};
+pub use record::{
+    Change, Header, Headers, Record, SessionWindow, TimeWindow, Timestamped, Window, Windowed,
+};
 pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,
 };
 pub use topic::Topic;
+pub use windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows};
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
 
 pub use millstream_broker as broker;

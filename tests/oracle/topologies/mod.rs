@@ -6,6 +6,7 @@ mod errors;
 mod processor_api;
 mod stateless;
 mod tables;
+mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
 
@@ -40,6 +41,12 @@ table! {
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
+    windows:
+        emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
+        hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count
+        sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
+        tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
+        windowed_then_rekeyed;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

@@ -9,6 +9,9 @@ mod ktable;
 mod materialized;
 mod process;
 mod repartition;
+mod session_windowed_stream;
+mod time_windowed_stream;
+mod windowed_by;
 
 pub use branches::Branches;
 pub use builder::StreamsBuilder;
@@ -19,3 +22,6 @@ pub use ktable::KTable;
 pub use materialized::Materialized;
 pub use process::Stores;
 pub use repartition::Repartitioned;
+pub use session_windowed_stream::SessionWindowedStream;
+pub use time_windowed_stream::TimeWindowedStream;
+pub use windowed_by::Windows;
