@@ -46,8 +46,7 @@ impl Shelf {
     }
 
     fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), order: ScanOrder) -> Scan<'_> {
-        let ordered =
-            self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect());
+        let ordered = self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect());
         let keys = ordered.range::<[u8], _>(bounds);
         let entry = |key: &[u8]| {
             let (key, value) = self.entries.get(key)?;

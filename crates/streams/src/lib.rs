@@ -62,8 +62,8 @@ pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,
 };
 pub use topic::Topic;
-pub use windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows};
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
+pub use windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows};
 
 pub use millstream_broker as broker;
 pub use millstream_state as state;

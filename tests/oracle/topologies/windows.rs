@@ -109,9 +109,7 @@ pub(crate) fn sliding_reduce(b: &StreamsBuilder) {
 
 pub(crate) fn tumbling_aggregate(b: &StreamsBuilder) {
     let windowed = grouped(b).windowed_by(tumbling(10, 20));
-    let concat = windowed.aggregate("concat", String::new, |_, v, agg| {
-        agg + super::java(&v)
-    });
+    let concat = windowed.aggregate("concat", String::new, |_, v, agg| agg + super::java(&v));
     let key = |w: &Windowed<Text>, _: &Option<String>| {
         format!("{}@{}/{}", super::java(&w.key), w.window.start, w.window.end)
     };

@@ -142,13 +142,16 @@ impl Database for RocksDatabase {
     }
 
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
-        let range = KeyRange { start: Bound::Unbounded, end: Bound::Excluded(segment.to_be_bytes().to_vec()) };
+        let range = KeyRange {
+            start: Bound::Unbounded,
+            end: Bound::Excluded(segment.to_be_bytes().to_vec()),
+        };
         let (start, end) = entry_range(&range);
         let family = self.family(store)?;
         // Whole files go at once, the rest is hidden and goes with the next compaction.
         let dropped = self.db.delete_file_in_range_cf(family, &start, &end);
-        let dropped =
-            dropped.and_then(|()| self.db.delete_range_cf_opt(family, start, end, &write_options()));
+        let dropped = dropped
+            .and_then(|()| self.db.delete_range_cf_opt(family, start, end, &write_options()));
         dropped.map_err(|error| self.failed(&error))?;
         self.stores[store].unflushed = true;
         Ok(())

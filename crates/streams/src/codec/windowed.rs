@@ -183,10 +183,7 @@ pub(crate) struct WindowStoreCodec<K: 'static> {
 }
 
 impl<K: 'static> WindowStoreCodec<K> {
-    pub(crate) fn new(
-        key: Arc<dyn Codec<K>>,
-        end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(key: Arc<dyn Codec<K>>, end: Arc<dyn Fn(i64) -> i64 + Send + Sync>) -> Self {
         Self { key, end }
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec::{Codec, Data, StoredWindow, Wire, WireCodec, WindowStoreCodec};
+use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle};
 use crate::record::Windowed;
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
@@ -86,9 +86,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
             let name = &self.name;
-            graph.problems.push(format!(
-                "the store '{name}' keeps no windows: leave out `.retention(..)`"
-            ));
+            graph
+                .problems
+                .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
         }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)

@@ -132,10 +132,11 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
     ) -> KTable<Windowed<K, SessionWindow>, V> {
         let reducer = Arc::new(reducer);
         let merger = reducer.clone();
-        let combine = |old: Option<V>, value, reducer: &dyn Fn(V, V) -> Result<V, BoxError>| match old {
-            Some(old) => reducer(old, value),
-            None => Ok(value),
-        };
+        let combine =
+            |old: Option<V>, value, reducer: &dyn Fn(V, V) -> Result<V, BoxError>| match old {
+                Some(old) => reducer(old, value),
+                None => Ok(value),
+            };
         self.fold_as(
             "KSTREAM-REDUCE-",
             store.into(),

@@ -100,12 +100,14 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
         match self.grouped.stream.key_changed && matches!(self.kind, Kind::Fixed(_)) {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
-            true => self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
-                count(k, n)
-            }),
-            false => self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
-                count(k, n)
-            }),
+            true => {
+                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
+                    count(k, n)
+                })
+            }
+            false => {
+                self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| count(k, n))
+            }
         }
     }
 
@@ -199,7 +201,10 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
                 let no_end = (emit == EmitStrategy::OnWindowClose && !windows.closes()).then(|| {
                     "its windows never close, so nothing would ever be handed on: leave `emit(..)` as it is".to_owned()
                 });
-                (self.store_spec(windows.retention(), false, move |start| ends.end(start)), windows.problem().or(no_end))
+                (
+                    self.store_spec(windows.retention(), false, move |start| ends.end(start)),
+                    windows.problem().or(no_end),
+                )
             }
             Kind::Sliding(windows) => {
                 let difference = windows.difference;
@@ -238,6 +243,12 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         scanned: bool,
         end: impl Fn(i64) -> i64 + Send + Sync + 'static,
     ) -> WindowStoreSpec {
-        WindowStoreSpec { retention, scanned, emit: self.emit, is_session: false, end: Arc::new(end) }
+        WindowStoreSpec {
+            retention,
+            scanned,
+            emit: self.emit,
+            is_session: false,
+            end: Arc::new(end),
+        }
     }
 }

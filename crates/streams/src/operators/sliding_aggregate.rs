@@ -230,9 +230,9 @@ impl<F> Sliding<F> {
             ctx.drop_record("its window is closed");
             return Ok(());
         }
-        let timestamp = stored.as_ref().map_or(current.timestamp, |stored| {
-            current.timestamp.max(stored.timestamp)
-        });
+        let timestamp = stored
+            .as_ref()
+            .map_or(current.timestamp, |stored| current.timestamp.max(stored.timestamp));
         let value = current.value.clone();
         let aggregate = ctx.user((self.fold)(&current.key.key, value, stored.map(|s| s.value)))?;
         self.put(ctx, current, window, Timestamped { value: aggregate, timestamp })

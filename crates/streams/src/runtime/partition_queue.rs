@@ -208,8 +208,10 @@ mod tests {
         ];
         for (committed, reset, is_repartition, expected) in rows {
             let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), is_repartition);
-            let kept = committed
-                .map(|offset| OffsetAndMetadata { offset, metadata: encode_offset_metadata(7, &[]) });
+            let kept = committed.map(|offset| OffsetAndMetadata {
+                offset,
+                metadata: encode_offset_metadata(7, &[]),
+            });
             let started = queue.start(kept, log, reset);
             let found = started.ok().map(|()| (queue.fetched, queue.has_moved()));
             assert_eq!(found, expected, "{committed:?} {reset:?} {is_repartition}");

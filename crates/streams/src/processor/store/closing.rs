@@ -27,7 +27,8 @@ impl Closing {
             return;
         }
         overlay.write(store, &segments.index_key(stored), is_there.then_some(&[]));
-        if let (true, Some(earliest), Some(time)) = (is_there, self.earliest, segments.time(stored)) {
+        if let (true, Some(earliest), Some(time)) = (is_there, self.earliest, segments.time(stored))
+        {
             self.earliest = Some(earliest.min(time));
         }
     }

@@ -418,7 +418,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             None => true,
             Some(segments) => segments.is_seen(key, self.times.store),
         };
-        let entries = entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
+        let entries =
+            entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
         Ok(entries.map(|entry| {
             let (key, value) = entry?;
             Ok((self.decode_key(&key)?, self.decode_value(&value)?))
@@ -528,7 +529,9 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                 let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
                     tracing::warn!(
                         "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
-                        self.options.name, record.offset, key.len()
+                        self.options.name,
+                        record.offset,
+                        key.len()
                     );
                     continue;
                 };

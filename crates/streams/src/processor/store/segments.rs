@@ -87,7 +87,8 @@ impl Segments {
     /// The time of a key of the index; `None` for a stored key.
     pub(crate) fn index_time(&self, index: &[u8]) -> Option<i64> {
         let rest = index.get(SEGMENT_BYTES..)?;
-        (*rest.first()? == INDEX).then(|| rest.get(1..)?.first_chunk().map(|t| i64::from_be_bytes(*t)))?
+        (*rest.first()? == INDEX)
+            .then(|| rest.get(1..)?.first_chunk().map(|t| i64::from_be_bytes(*t)))?
     }
 
     /// Whether an entry of the database is a window that reads see at a stream time.

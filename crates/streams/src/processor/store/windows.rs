@@ -36,7 +36,8 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         let from = from.max(0);
         let mut found = Vec::new();
         // What the cache may still hold of older windows is in no segment before this.
-        let first = segments.segment(from).max(segments.first_kept(self.times.store).saturating_sub(1));
+        let first =
+            segments.segment(from).max(segments.first_kept(self.times.store).saturating_sub(1));
         let last = segments.segment(to.min(self.newest.max(self.times.store)));
         let mut numbers: Vec<u64> = (first..=last).collect();
         if order == ScanOrder::Reverse {
