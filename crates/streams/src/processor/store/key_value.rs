@@ -1,10 +1,9 @@
-use std::any::Any;
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use millstream_broker::{Headers, RecordBatch};
-use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder, StateError};
+use millstream_broker::Headers;
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
@@ -14,7 +13,7 @@ use crate::codec::{
     Codec, CodecError, Data, TIMESTAMP_BYTES, decode_timestamped, encode_timestamped,
 };
 use crate::error::{BoxError, Error};
-use crate::processor::{Context, NodeError, NodeResult, Origin, Output, StateStore, StoreOptions};
+use crate::processor::{Origin, Output, StateStore, StoreOptions};
 use crate::record::{Change, Record, Timestamped};
 
 /// What became of an update.
@@ -59,9 +58,9 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     /// The highest time of a window, written or still cached.
     pub(super) newest: i64,
     /// Writes of windows that were too old.
-    expired: u64,
+    pub(super) expired: u64,
     /// Segments before this one are gone from the database.
-    dropped_before: u64,
+    pub(super) dropped_before: u64,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -319,7 +318,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
-    fn flush_slot(
+    pub(super) fn flush_slot(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -456,101 +455,4 @@ fn present<V: 'static>(
     let Timestamped { value, timestamp } = new;
     let value = value.filter(|value| !codec.is_null(value));
     (value.map(|value| Timestamped { value, timestamp }), timestamp)
-}
-
-impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
-    }
-
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |ctx, store| {
-            let dirty = match &mut ctx.store::<K, V>(store).cache {
-                Some(cache) => cache.take_dirty(),
-                None => return Ok(()),
-            };
-            for number in dirty {
-                let task = &mut *ctx.task;
-                let typed: &mut Self = task.stores[store]
-                    .as_any_mut()
-                    .downcast_mut()
-                    .expect("this function was given out by a store of these types");
-                let owner = typed.options.owner;
-                let flushed = typed
-                    .flush_slot(&mut task.overlay, ctx.output, number)
-                    .map_err(NodeError::from)?;
-                if let (Some((origin, record)), Some(owner)) = (flushed, owner) {
-                    ctx.forward_from(owner, origin, record)?;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    fn evict(&mut self) {
-        if let Some(cache) = &mut self.cache {
-            cache.evict();
-        }
-    }
-
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        self.options.segments.map(|_| (self.options.name.clone(), &mut self.times))
-    }
-
-    fn take_expired(&mut self) -> u64 {
-        std::mem::take(&mut self.expired)
-    }
-
-    fn expire(&mut self, overlay: &mut Overlay) -> Result<(), StateError> {
-        let Some(segments) = &self.options.segments else { return Ok(()) };
-        let first = segments.first_kept(self.times.store);
-        if first > self.dropped_before {
-            overlay.drop_segments(self.options.number, first)?;
-            self.dropped_before = first;
-        }
-        Ok(())
-    }
-
-    fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
-        let mut next = None;
-        let mut local = Vec::new();
-        for record in records.iter() {
-            next = Some(record.offset + 1);
-            let Some(mut key) = record.key else { continue };
-            if let Some(segments) = &self.options.segments {
-                local.clear();
-                local.resize(segments.prefix(), 0);
-                local.extend_from_slice(key);
-                segments.fill_prefix(&mut local);
-                let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
-                    tracing::warn!(
-                        "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
-                        self.options.name,
-                        record.offset,
-                        key.len()
-                    );
-                    continue;
-                };
-                self.times.store = self.times.store.max(time);
-                self.newest = self.newest.max(time);
-                key = &local;
-                if segments.indexed {
-                    let index = segments.index_key(&local);
-                    into.push(&index, record.value.is_some().then_some(&[]));
-                }
-            }
-            match record.value {
-                None => into.push(key, None),
-                Some(value) if self.options.timestamped => {
-                    into.push(key, Some(&[&record.timestamp.to_be_bytes(), value]));
-                }
-                Some(value) => into.push(key, Some(&[value])),
-            }
-        }
-        next
-    }
 }

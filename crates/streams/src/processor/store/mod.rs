@@ -7,6 +7,7 @@ mod handle;
 mod key_value;
 mod segments;
 mod slot_key;
+mod task_side;
 mod times;
 mod windows;
 
