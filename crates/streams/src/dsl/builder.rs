@@ -9,7 +9,7 @@ use crate::error::TopologyError;
 use crate::operators;
 use crate::processor::StoreHandle;
 use crate::topic::Topic;
-use crate::topology::{Graph, NodeKind, TopicRef, Topology};
+use crate::topology::{Companion, Graph, NodeKind, TopicRef, Topology};
 
 /// Where a topology begins: hands out streams and tables, and builds what was made of them.
 ///
@@ -90,7 +90,7 @@ impl StreamsBuilder {
             operators::table_source::<K, V>(setup.stores[0])
         });
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(source, "-source")];
+        graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

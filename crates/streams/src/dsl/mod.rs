@@ -9,6 +9,8 @@ mod ktable;
 mod materialized;
 mod process;
 mod repartition;
+mod stream_table_joins;
+mod table_joins;
 
 pub use branches::Branches;
 pub use builder::StreamsBuilder;

@@ -171,6 +171,26 @@ impl<'a> Context<'a> {
         typed.get(&state.overlay, key).map_err(NodeError::from)
     }
 
+    /// The present value of a key in the table of a node, by its number in the task: out of its
+    /// store, or worked out from the tables it is made of.
+    pub(crate) fn table_value<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        let nodes = self.nodes;
+        let entry = &nodes[table as usize];
+        if let Some(store) = entry.table_store {
+            return self.read_table(store, key);
+        }
+        let mut found = None::<Timestamped<V>>;
+        // What fails there is the failure of that node.
+        let asking = std::mem::replace(&mut self.task.current, table);
+        let result = entry.node.table_value(self, key, &mut found);
+        self.task.current = asking;
+        result.map(|()| found)
+    }
+
     /// Updates one key of a table's store and forwards the change, now or when the store's cache is
     /// flushed. `update` gets the key and the value until now, and gives the value from now on; when it fails
     /// the store is as before, or its task is dropped, as the policy says.

@@ -7,13 +7,14 @@ mod graph;
 mod names;
 mod neighbours;
 mod partitions;
+mod table_values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic, StoreSetup,
-    StoreSpec, TopicRef,
+    ChangelogKind, Companion, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic,
+    StoreSetup, StoreSpec, TopicRef,
 };
 pub(crate) use names::{changelog_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
