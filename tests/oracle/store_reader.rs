@@ -12,7 +12,7 @@ use super::topologies::Text;
 type Reader = fn(&mut TopologyTestDriver, &str) -> Result<Vec<StoreEntry>, Error>;
 
 /// One row for each pair of types.
-const READERS: [Reader; 10] = [
+const READERS: [Reader; 11] = [
     entries::<Text, i64>,
     entries::<Text, Text>,
     entries::<Text, String>,
@@ -23,6 +23,7 @@ const READERS: [Reader; 10] = [
     entries::<String, Option<i32>>,
     entries::<Option<i32>, i64>,
     entries::<Option<Uuid>, Option<f64>>,
+    entries::<Vec<u8>, Vec<u8>>,
 ];
 
 /// The entries of a store, in the order in which it gives them.

@@ -87,7 +87,7 @@ impl StreamsBuilder {
         let factory = Arc::new(move || operators::table_topic_source(&topic));
         let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
         let node = graph.add_processor(name, vec![source], |setup| {
-            operators::table_source::<K, V>(setup.stores[0])
+            operators::table_source::<K, V>(Some(setup.stores[0]))
         });
         store.attach(&mut graph, node);
         graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];

@@ -74,6 +74,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let store = store.into();
         let mut graph = self.graph.borrow_mut();
         if graph.nodes[self.node].stores.is_empty() {
+            graph.store_is_named(self.node);
             store.attach(&mut graph, self.node);
         } else {
             let problem = format!(

@@ -2,6 +2,7 @@
 
 mod branches;
 mod builder;
+mod foreign_key_joins;
 mod grouped_stream;
 mod grouped_table;
 mod kstream;

@@ -7,6 +7,7 @@ mod filter;
 mod flat_map;
 mod flat_map_values;
 mod for_each;
+mod foreign_key_join;
 mod map;
 mod map_values;
 mod pass;
@@ -37,6 +38,10 @@ pub(crate) use filter::filter;
 pub(crate) use flat_map::flat_map;
 pub(crate) use flat_map_values::flat_map_values;
 pub(crate) use for_each::for_each;
+pub(crate) use foreign_key_join::{
+    SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
+    subscription_send,
+};
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;
 pub(crate) use pass::pass;

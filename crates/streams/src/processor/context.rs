@@ -2,6 +2,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use millstream_state::{KeyRange, ScanOrder};
+
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
@@ -225,6 +227,41 @@ impl<'a> Context<'a> {
             Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Writes a value to a store, or deletes it: no node hears of it.
+    pub(crate) fn put<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let state: &mut TaskState = self.task;
+        let origin = Origin { timestamp, headers: headers.clone(), ..state.origin };
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let value = value.map(|value| Timestamped { value, timestamp });
+        typed.put(&mut state.overlay, self.output, key, value, &origin).map_err(NodeError::from)
+    }
+
+    /// The first entries of a range in byte order of their keys, at most `limit`.
+    pub(crate) fn scan<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<(K, Timestamped<V>)>, NodeError> {
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let entries = typed.scan(&state.overlay, range, ScanOrder::Forward)?;
+        Ok(entries.take(limit).collect::<Result<_, _>>()?)
     }
 
     /// Flushes a store whose cache has outgrown its budget, then makes room.

@@ -77,7 +77,6 @@ pub(crate) struct NodeSpec {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Companion {
     Node(usize),
-    #[expect(dead_code, reason = "for the foreign-key join")]
     Store(usize),
     /// The internal topic that a source reads.
     TopicOf(usize),
@@ -132,6 +131,8 @@ pub(crate) struct Graph {
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
     last_processor: Option<(usize, usize)>,
+    /// The last table that took a number for a store it may not need, and that number.
+    last_store: Option<(usize, usize)>,
 }
 
 impl Graph {
@@ -155,6 +156,20 @@ impl Graph {
         let node = self.add_processor(name, vec![parent], factory);
         self.last_processor = Some((node, self.index - 1));
         node
+    }
+
+    /// Takes the number that Kafka Streams takes for the store of `node` when it is given no name.
+    pub(crate) fn burn_store_name(&mut self, node: usize, prefix: &str) {
+        let _burnt = self.new_name(prefix);
+        self.last_store = Some((node, self.index - 1));
+    }
+
+    /// Gives that number back: the store has a name. Only where no later node has a number.
+    pub(crate) fn store_is_named(&mut self, node: usize) {
+        if self.last_store == Some((node, self.index.wrapping_sub(1))) {
+            self.index -= 1;
+            self.last_store = None;
+        }
     }
 
     pub(crate) fn add(&mut self, name: String, parents: Vec<usize>, kind: NodeKind) -> usize {

@@ -16,7 +16,7 @@ pub(crate) use graph::{
     ChangelogKind, Companion, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic,
     StoreSetup, StoreSpec, TopicRef,
 };
-pub(crate) use names::{changelog_topic, repartition_topic};
+pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
 
 /// A checked program: nodes, stores and topics, divided into sub-topologies. Made by

@@ -48,6 +48,8 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     cache: Option<WriteBackCache<V>>,
     key_bytes: Vec<u8>,
     value_bytes: Vec<u8>,
+    /// Whether the records of its changelog carry headers.
+    logs_headers: bool,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -64,7 +66,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             cache,
             key_bytes: Vec::new(),
             value_bytes: Vec::new(),
+            logs_headers: false,
         }
+    }
+
+    /// Says whether the records of the changelog carry the headers of what was processed.
+    pub(crate) fn log_headers(&mut self, logs_headers: bool) {
+        self.logs_headers = logs_headers;
     }
 
     #[cold]
@@ -178,7 +186,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
         let key_bytes = std::mem::take(&mut self.key_bytes);
-        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
+        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin);
         self.key_bytes = key_bytes;
         written?;
         let change = Change { new: new.map(|new| new.value), old: sent_old.map(|old| old.value) };
@@ -192,11 +200,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         output: &mut dyn Output,
         key: &[u8],
         value: Option<&Timestamped<V>>,
-        record_timestamp: i64,
+        origin: &Origin,
     ) -> Result<(), Error> {
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
-            _ => (0, record_timestamp),
+            _ => (0, origin.timestamp),
         };
         let mut value_bytes = std::mem::take(&mut self.value_bytes);
         value_bytes.clear();
@@ -208,11 +216,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(changelog) = self.options.changelog {
             // The changelog holds the plain value; its record's timestamp is the value's.
             let logged = bytes.map(|bytes| &bytes[prefix..]);
+            let none = Headers::new();
+            let headers = if self.logs_headers { &origin.headers } else { &none };
             output.buffer(changelog.topic, changelog.partition).push(
                 timestamp,
                 Some(key),
                 logged,
-                &Headers::new(),
+                headers,
             );
         }
         Ok(())
@@ -257,7 +267,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 return Ok(None);
             }
         }
-        self.write(overlay, output, key_bytes, new.as_ref(), origin.timestamp)?;
+        self.write(overlay, output, key_bytes, new.as_ref(), &origin)?;
         if self.options.owner.is_none() {
             return Ok(None);
         }
@@ -270,7 +280,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value by hand (Processor API): no node hears of it.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
