@@ -12,7 +12,7 @@ use super::topologies::Text;
 type Reader = fn(&mut TopologyTestDriver, &str) -> Result<Vec<StoreEntry>, Error>;
 
 /// One row for each pair of types.
-const READERS: [Reader; 17] = [
+const READERS: &[Reader] = &[
     entries::<Text, i64>,
     entries::<Text, Text>,
     entries::<Text, String>,
@@ -30,6 +30,7 @@ const READERS: [Reader; 17] = [
     windows::<SessionWindow, i64>,
     windows::<SessionWindow, String>,
     windows::<SessionWindow, Text>,
+    entries::<Vec<u8>, Vec<u8>>,
 ];
 
 /// The entries of a store, in the order in which it gives them.

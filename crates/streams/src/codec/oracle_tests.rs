@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use super::varint::{read_varint, write_varint};
 use super::{
-    ChangeCodec, Codec, CodecError, List, Wire, WireCodec, decode_nullable, decode_offset_metadata,
-    decode_timestamped, encode_offset_metadata, encode_timestamped,
+    ChangeCodec, Codec, CodecError, CombinedKey, CombinedKeyCodec, Instruction, List, Subscription,
+    SubscriptionCodec, SubscriptionResponse, SubscriptionResponseCodec, Wire, WireCodec,
+    decode_nullable, decode_offset_metadata, decode_timestamped, encode_foreign_key,
+    encode_offset_metadata, encode_timestamped, murmur3_128,
 };
 use crate::record::{Change, Timestamped};
 
@@ -23,12 +25,7 @@ const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/cas
 const LATER: &[&str] = &[
     "aggregation_with_headers",
     "checkpoint",
-    "foreign_key.combined_key",
-    "foreign_key.prefix",
-    "foreign_key.response",
-    "foreign_key.subscription",
     "headers",
-    "murmur3_128",
     "outer_join.key",
     "outer_join.list",
     "outer_join.value",
@@ -52,6 +49,11 @@ const LATER: &[&str] = &[
 /// Formats that have a test here.
 const NOW: &[(&str, fn(&Row))] = &[
     ("change", change),
+    ("foreign_key.combined_key", combined_key),
+    ("foreign_key.prefix", foreign_key_prefix),
+    ("foreign_key.response", subscription_response),
+    ("foreign_key.subscription", subscription),
+    ("murmur3_128", murmur3),
     ("offset_metadata", offset_metadata),
     ("partition", partition),
     ("serde.boolean", |row| serde(row, bool::from_str)),
@@ -179,6 +181,56 @@ fn varint(row: &Row) {
 fn change(row: &Row) {
     let change = Change { new: row.text("new"), old: row.text("old") };
     check(row, &ChangeCodec::new(WireCodec::<String>::shared()), &change);
+}
+
+fn combined_key(row: &Row) {
+    let part = |name| row.text(name).expect("a key");
+    let key = CombinedKey { foreign: part("foreign_key"), primary: part("primary_key") };
+    let text = WireCodec::<String>::shared;
+    check(row, &CombinedKeyCodec::new(text(), text()), &key);
+}
+
+fn foreign_key_prefix(row: &Row) {
+    let mut bytes = Vec::new();
+    let key = row.text("foreign_key").expect("a key");
+    encode_foreign_key(&key, &WireCodec::new(), &mut bytes).expect("a key");
+    assert_eq!(Some(bytes), row.bytes(), "{row:?}");
+}
+
+/// The two longs of a hash.
+fn hash_of(value: &Value) -> Option<[i64; 2]> {
+    let number = |n: &Value| n.as_i64().expect("a long");
+    value.as_array().map(|parts| [number(&parts[0]), number(&parts[1])])
+}
+
+fn subscription(row: &Row) {
+    let instruction = match row.text("instruction").as_deref() {
+        Some("DELETE_KEY_NO_PROPAGATE") => Instruction::Delete,
+        Some("DELETE_KEY_AND_PROPAGATE") => Instruction::DeleteAndAnswer,
+        Some("PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE") => Instruction::AlwaysAnswer,
+        Some("PROPAGATE_ONLY_IF_FK_VAL_AVAILABLE") => Instruction::AnswerIfFound,
+        instruction => panic!("no instruction {instruction:?}"),
+    };
+    let partition = u32::try_from(row.number("primary_partition")).expect("a partition");
+    let subscription = Subscription {
+        hash: hash_of(&row.input["hash"]),
+        instruction,
+        primary_key: row.text("primary_key").expect("a key"),
+        primary_partition: (row.number("version") == 1).then_some(partition),
+    };
+    check(row, &SubscriptionCodec::new(WireCodec::<String>::shared()), &subscription);
+}
+
+fn subscription_response(row: &Row) {
+    let (hash, value) = (hash_of(&row.input["hash"]), row.text("value"));
+    let response = SubscriptionResponse { hash, value, primary_partition: None };
+    check(row, &SubscriptionResponseCodec::new(WireCodec::<String>::shared()), &response);
+}
+
+fn murmur3(row: &Row) {
+    assert_eq!(row.number("seed"), 104_729, "the seed of Kafka Streams");
+    let value = row.text("value").expect("a value");
+    assert_eq!(Some(murmur3_128(value.as_bytes())), hash_of(row.result()), "{row:?}");
 }
 
 fn value_and_timestamp(row: &Row) {

@@ -29,6 +29,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    logs_headers: bool,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -42,6 +43,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            logs_headers: false,
         }
     }
 
@@ -82,6 +84,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Has the records of the changelog carry the headers of what was processed.
+    pub(super) fn logging_headers(mut self) -> Self {
+        self.logs_headers = true;
+        self
+    }
+
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
@@ -103,10 +111,11 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, .. } = self;
+        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
-            let store = KeyValueStore::new(setup.options, key.clone(), value.clone());
+            let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
+            store.log_headers(logs_headers);
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =

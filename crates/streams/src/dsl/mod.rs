@@ -2,6 +2,7 @@
 
 mod branches;
 mod builder;
+mod foreign_key_joins;
 mod grouped_stream;
 mod grouped_table;
 mod kstream;
@@ -10,6 +11,8 @@ mod materialized;
 mod process;
 mod repartition;
 mod session_windowed_stream;
+mod stream_table_joins;
+mod table_joins;
 mod time_windowed_stream;
 mod windowed_by;
 

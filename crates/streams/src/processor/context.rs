@@ -2,7 +2,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_state::ScanOrder;
+use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
@@ -190,6 +190,26 @@ impl<'a> Context<'a> {
         typed.get(&state.overlay, key).map_err(NodeError::from)
     }
 
+    /// The present value of a key in the table of a node, by its number in the task: out of its
+    /// store, or worked out from the tables it is made of.
+    pub(crate) fn table_value<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        let nodes = self.nodes;
+        let entry = &nodes[table as usize];
+        if let Some(store) = entry.table_store {
+            return self.read_table(store, key);
+        }
+        let mut found = None::<Timestamped<V>>;
+        // What fails there is the failure of that node.
+        let asking = std::mem::replace(&mut self.task.current, table);
+        let result = entry.node.table_value(self, key, &mut found);
+        self.task.current = asking;
+        result.map(|()| found)
+    }
+
     /// Updates one key of a table's store and forwards the change, now or when the store's cache is
     /// flushed. `update` gets the key and the value until now, and gives the value from now on; when it fails
     /// the store is as before, or its task is dropped, as the policy says.
@@ -243,6 +263,41 @@ impl<'a> Context<'a> {
             Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Writes a value to a store, or deletes it: no node hears of it.
+    pub(crate) fn put<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let state: &mut TaskState = self.task;
+        let origin = Origin { timestamp, headers: headers.clone(), ..state.origin };
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let value = value.map(|value| Timestamped { value, timestamp });
+        typed.put(&mut state.overlay, self.output, key, value, &origin).map_err(NodeError::from)
+    }
+
+    /// The first entries of a range in byte order of their keys, at most `limit`.
+    pub(crate) fn scan<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<(K, Timestamped<V>)>, NodeError> {
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let entries = typed.scan(&state.overlay, range, ScanOrder::Forward)?;
+        Ok(entries.take(limit).collect::<Result<_, _>>()?)
     }
 
     /// Flushes a store whose cache has outgrown its budget, then makes room.

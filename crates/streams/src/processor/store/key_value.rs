@@ -61,6 +61,8 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) expired: u64,
     /// Segments before this one are gone from the database.
     pub(super) dropped_before: u64,
+    /// Whether the records of its changelog carry headers.
+    logs_headers: bool,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -83,7 +85,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             newest: -1,
             expired: 0,
             dropped_before: 0,
+            logs_headers: false,
         }
+    }
+
+    /// Says whether the records of the changelog carry the headers of what was processed.
+    pub(crate) fn log_headers(&mut self, logs_headers: bool) {
+        self.logs_headers = logs_headers;
     }
 
     #[cold]
@@ -259,7 +267,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
         let key_bytes = std::mem::take(&mut self.key_bytes);
-        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
+        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin);
         self.key_bytes = key_bytes;
         written?;
         let change = Change { new: new.map(|new| new.value), old: sent_old.map(|old| old.value) };
@@ -273,11 +281,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         output: &mut dyn Output,
         key: &[u8],
         value: Option<&Timestamped<V>>,
-        record_timestamp: i64,
+        origin: &Origin,
     ) -> Result<(), Error> {
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
-            _ => (0, record_timestamp),
+            _ => (0, origin.timestamp),
         };
         let mut value_bytes = std::mem::take(&mut self.value_bytes);
         value_bytes.clear();
@@ -307,11 +315,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(changelog) = self.options.changelog {
             // The changelog holds the plain value; its record's timestamp is the value's.
             let logged = bytes.map(|bytes| &bytes[prefix..]);
+            let none = Headers::new();
+            let headers = if self.logs_headers { &origin.headers } else { &none };
             output.buffer(changelog.topic, changelog.partition).push(
                 timestamp,
                 Some(key),
                 logged,
-                &Headers::new(),
+                headers,
             );
         }
         Ok(())
@@ -356,7 +366,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 return Ok(None);
             }
         }
-        self.write(overlay, output, key_bytes, new.as_ref(), origin.timestamp)?;
+        self.write(overlay, output, key_bytes, new.as_ref(), &origin)?;
         if self.options.owner.is_none() {
             return Ok(None);
         }
@@ -372,7 +382,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value by hand (Processor API): no node hears of it.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
