@@ -6,6 +6,7 @@ mod errors;
 mod foreign_keys;
 mod processor_api;
 mod stateless;
+mod stream_joins;
 mod table_joins;
 mod tables;
 mod windows;
@@ -49,6 +50,12 @@ table! {
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
+    stream_joins:
+        self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
+        stream_stream_left stream_stream_left_after stream_stream_left_eager
+        stream_stream_left_grace stream_stream_outer stream_stream_outer_asymmetric
+        stream_stream_outer_eager stream_stream_outer_gap stream_stream_outer_grace
+        stream_stream_outer_in_memory stream_stream_repartitioned three_streams;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle};
-use crate::record::Windowed;
+use crate::record::{NumberedWindow, Windowed};
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
-use crate::windows::{EmitStrategy, millis};
+use crate::windows::{EmitStrategy, JoinWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -81,6 +81,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
     #[doc(alias = "withRetention")]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
+        self
+    }
+
+    /// Has the changelog as another part of the program says.
+    pub(super) fn logging(mut self, changelog: Option<BTreeMap<String, String>>) -> Self {
+        self.changelog = changelog;
         self
     }
 
@@ -162,6 +168,33 @@ impl<K: Data, V: Data> Materialized<K, V> {
         let key: Arc<dyn Codec<Windowed<K, W>>> = key;
         let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
         graph.connect(node, store);
+    }
+}
+
+impl<K: Data, V: Data> Materialized<K, V> {
+    /// Adds a store of the records of a stream that wait to be joined.
+    /// Of a store with a name of its own the changelog is compacted too, as in Kafka Streams.
+    pub(super) fn add_join_store(
+        self,
+        graph: &mut Graph,
+        windows: &JoinWindows,
+        has_own_name: bool,
+    ) -> usize {
+        let (retention, size) = (windows.retention(), windows.size());
+        let segments = Segments {
+            scanned: true,
+            numbered: true,
+            ..Segments::new(retention, NumberedWindow::SUFFIX)
+        };
+        let end = Arc::new(move |start: i64| start.saturating_add(size));
+        let key: Arc<dyn Codec<Windowed<K, NumberedWindow>>> =
+            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
+        let store = self.plain().without_cache().logging_headers();
+        let kind = match has_own_name {
+            true => ChangelogKind::Windows { retention },
+            false => ChangelogKind::JoinWindows { retention },
+        };
+        store.add_as(graph, None, key, kind, Some(segments)).number
     }
 }
 

@@ -8,6 +8,7 @@ mod flat_map;
 mod flat_map_values;
 mod for_each;
 mod foreign_key_join;
+mod join_window;
 mod map;
 mod map_values;
 mod pass;
@@ -20,6 +21,7 @@ mod session_aggregate;
 mod sink;
 mod sliding_aggregate;
 mod source;
+mod stream_join;
 mod stream_table_join;
 mod table_aggregate;
 mod table_filter;
@@ -46,6 +48,7 @@ pub(crate) use foreign_key_join::{
     SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
     subscription_send,
 };
+pub(crate) use join_window::join_window;
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;
 pub(crate) use pass::pass;
@@ -58,6 +61,7 @@ pub(crate) use session_aggregate::session_aggregate;
 pub(crate) use sink::{dynamic_sink, sink};
 pub(crate) use sliding_aggregate::sliding_aggregate;
 pub(crate) use source::{stream_source, table_topic_source};
+pub(crate) use stream_join::{StreamJoin, StreamJoiner, stream_join};
 pub(crate) use stream_table_join::stream_table_join;
 pub(crate) use table_aggregate::table_aggregate;
 pub(crate) use table_filter::table_filter;

@@ -10,7 +10,7 @@ use crate::processor::{
     Found, KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
     UpdateError, Updated,
 };
-use crate::record::{Change, Headers, Record, Timestamped, Windowed};
+use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
 /// What a node may do: hand records on, reach its stores, write to topics.
 pub(crate) struct Context<'a> {
@@ -157,6 +157,22 @@ impl<'a> Context<'a> {
     pub(crate) fn store<K: Data, V: Data>(&mut self, store: usize) -> &mut KeyValueStore<K, V> {
         let store: &mut dyn Any = self.task.stores[store].as_any_mut();
         store.downcast_mut().expect("typed handles made this store, so the types agree")
+    }
+
+    /// Puts a value into a store that keeps several for one time; none is only logged.
+    pub(crate) fn put_numbered<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let number = self.store::<Windowed<K, NumberedWindow>, V>(store).next_number();
+        let window = NumberedWindow { start: timestamp, end: timestamp, number };
+        let key = Windowed { key, window };
+        let value = Timestamped { value, timestamp };
+        self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
     }
 
     /// The windows of a key whose times lie in `from..=to`, from a store of windows.

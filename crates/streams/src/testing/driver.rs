@@ -168,6 +168,12 @@ impl TopologyTestDriver {
         Ok(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
     }
 
+    /// The entries of a store as bytes, as they are in the database.
+    #[doc(hidden)]
+    pub fn raw_entries(&mut self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        self.lookup(store)?.raw_entries(&mut self.thread)
+    }
+
     /// Records dropped so far (Kafka's `dropped-records-total`).
     pub fn dropped_records(&self) -> u64 {
         self.thread.metrics().dropped

@@ -97,6 +97,8 @@ pub(crate) enum ChangelogKind {
     Latest,
     /// Windows, for so many milliseconds.
     Windows { retention: i64 },
+    /// Records that wait for others to be joined with, for so many milliseconds.
+    JoinWindows { retention: i64 },
 }
 
 #[derive(Clone)]

@@ -89,6 +89,26 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         }
     }
 
+    /// What the store and its operator know of time.
+    pub(crate) fn times_mut(&mut self) -> &mut StoreTimes {
+        &mut self.times
+    }
+
+    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
+    pub(crate) fn earliest(&self) -> Option<i64> {
+        self.closing.earliest
+    }
+
+    /// Notes the earliest of all entries.
+    pub(crate) fn set_earliest(&mut self, time: i64) {
+        self.closing.earliest = Some(time);
+    }
+
+    /// Notes an entry that has come.
+    pub(crate) fn note_earliest(&mut self, time: i64) {
+        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
+    }
+
     /// Says whether the records of the changelog carry the headers of what was processed.
     pub(crate) fn log_headers(&mut self, logs_headers: bool) {
         self.logs_headers = logs_headers;
@@ -295,7 +315,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let bytes = value.map(|_| &*self.value_bytes);
         let number = self.options.number;
         let live = match &self.options.segments {
-            None => true,
+            None => Some(true),
+            // There is nothing to delete; only the changelog hears of it.
+            Some(segments) if segments.numbered && bytes.is_none() => None,
             Some(segments) => {
                 let time = segments.time(key).unwrap_or(-1);
                 self.times.store = self.times.store.max(time);
@@ -303,13 +325,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 if live && self.cache.is_none() {
                     self.closing.note(segments, overlay, number, key, bytes.is_some());
                 }
-                live
+                Some(live)
             }
         };
-        if live {
-            overlay.write(number, key, bytes);
-        } else {
-            self.expired += 1;
+        match live {
+            Some(true) => overlay.write(number, key, bytes),
+            Some(false) => self.expired += 1,
+            None => {}
         }
         let key = &key[self.prefix()..];
         if let Some(changelog) = self.options.changelog {

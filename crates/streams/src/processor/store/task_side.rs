@@ -52,7 +52,7 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
     }
 
     fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        self.options.segments.map(|_| (self.options.name.clone(), &mut self.times))
+        Some((self.options.name.clone(), &mut self.times))
     }
 
     fn take_expired(&mut self) -> u64 {
