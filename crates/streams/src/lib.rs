@@ -43,8 +43,8 @@ mod topology;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, GroupedStream, GroupedTable, KStream, KTable, Materialized, Repartitioned, Stores,
-    StreamsBuilder,
+    Branches, BufferConfig, EmitEarlyWhenFull, GroupedStream, GroupedTable, KStream, KTable,
+    Materialized, Repartitioned, ShutDownWhenFull, Stores, StreamsBuilder, Suppressed, WhenFull,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,

@@ -5,6 +5,7 @@ mod aggregations;
 mod errors;
 mod processor_api;
 mod stateless;
+mod suppression;
 mod tables;
 
 use millstream::{KStream, KTable, StreamsBuilder};
@@ -40,6 +41,9 @@ table! {
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
+    suppression:
+        suppress_limit_zero suppress_logging_disabled suppress_max_bytes suppress_max_records
+        suppress_until_time_limit;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

@@ -24,8 +24,10 @@
 //!
 //! A [`Codec`] is a format chosen by hand, for one topic or store.
 
+mod big_endian;
 mod bincode;
 mod boolean;
+mod buffered_change;
 mod bytes;
 mod change;
 mod json;
@@ -34,6 +36,7 @@ mod numbers;
 mod offset_metadata;
 mod option;
 mod presence;
+mod record_context;
 mod serde_data;
 mod string;
 mod timestamped;
@@ -48,6 +51,7 @@ mod oracle_tests;
 mod round_trip;
 
 pub use self::bincode::{Bincode, BincodeCodec};
+pub(crate) use buffered_change::{BufferedChange, VERSION, VERSION_HEADER};
 pub use bytes::RawBytes;
 pub(crate) use change::ChangeCodec;
 pub use json::{Json, JsonCodec};
@@ -55,6 +59,7 @@ pub use list::List;
 pub use millstream_macros::Wire;
 pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
 pub(crate) use presence::Presence;
+pub(crate) use record_context::RecordContext;
 pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
 pub use wire_codec::WireCodec;
 

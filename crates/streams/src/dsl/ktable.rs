@@ -16,8 +16,8 @@ use crate::topology::{Graph, NodeSetup, TopicRef};
 /// A table: the latest value of each key, and the stream of its changes. A handle on a node of the
 /// topology; cheap to clone.
 pub struct KTable<K, V> {
-    graph: Rc<RefCell<Graph>>,
-    node: usize,
+    pub(super) graph: Rc<RefCell<Graph>>,
+    pub(super) node: usize,
     types: PhantomData<fn() -> (K, V)>,
 }
 

@@ -1,6 +1,7 @@
 //! How a topology is written: handles whose methods add nodes to the graph.
 
 mod branches;
+mod buffer_config;
 mod builder;
 mod grouped_stream;
 mod grouped_table;
@@ -9,8 +10,11 @@ mod ktable;
 mod materialized;
 mod process;
 mod repartition;
+mod suppress;
+mod suppressed;
 
 pub use branches::Branches;
+pub use buffer_config::{BufferConfig, EmitEarlyWhenFull, ShutDownWhenFull, WhenFull};
 pub use builder::StreamsBuilder;
 pub use grouped_stream::GroupedStream;
 pub use grouped_table::GroupedTable;
@@ -19,3 +23,4 @@ pub use ktable::KTable;
 pub use materialized::Materialized;
 pub use process::Stores;
 pub use repartition::Repartitioned;
+pub use suppressed::Suppressed;

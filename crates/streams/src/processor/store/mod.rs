@@ -2,6 +2,7 @@
 
 mod budget;
 mod cache;
+mod change_buffer;
 mod handle;
 mod key_value;
 mod slot_key;
@@ -15,6 +16,7 @@ use millstream_state::RestoreBatch;
 use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
+pub(crate) use change_buffer::ChangeBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 
