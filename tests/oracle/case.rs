@@ -47,10 +47,13 @@ pub(crate) struct CaseStep {
     pub(crate) out: Vec<RawRecord>,
 }
 
-/// An entry of a key-value store.
+/// An entry of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct StoreEntry {
     pub(crate) key: Hex,
+    /// In stores of windows, the key's window.
+    pub(crate) start: Option<i64>,
+    pub(crate) end: Option<i64>,
     /// None in stores without timestamps.
     pub(crate) ts: Option<i64>,
     pub(crate) value: Hex,

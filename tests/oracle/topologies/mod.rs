@@ -7,6 +7,7 @@ mod processor_api;
 mod stateless;
 mod suppression;
 mod tables;
+mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
 
@@ -44,6 +45,12 @@ table! {
     suppression:
         suppress_limit_zero suppress_logging_disabled suppress_max_bytes suppress_max_records
         suppress_until_time_limit;
+    windows:
+        emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
+        hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count
+        sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
+        tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
+        windowed_then_rekeyed;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

@@ -43,6 +43,7 @@ mod timestamped;
 mod uuid;
 mod varint;
 mod void;
+mod windowed;
 mod wire_codec;
 
 #[cfg(test)]
@@ -61,6 +62,8 @@ pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata}
 pub(crate) use presence::Presence;
 pub(crate) use record_context::RecordContext;
 pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
+pub use windowed::TimeWindowedCodec;
+pub(crate) use windowed::{StoredWindow, WindowStoreCodec};
 pub use wire_codec::WireCodec;
 
 /// What the code written by `#[derive(Wire)]` calls; no part of the API.
@@ -106,6 +109,11 @@ pub trait Wire: Data {
     #[doc(hidden)]
     const LIST_ENTRY_SIZE: Option<usize> = None;
 
+    /// Bytes at the end of a key that say in which window it is: they have no part in the choice of
+    /// a partition, so that all windows of a key are in one.
+    #[doc(hidden)]
+    const WINDOW_SUFFIX: usize = 0;
+
     /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null). After an
     /// error `out` may hold a part of them.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
@@ -143,6 +151,12 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null(&self) -> Result<T, CodecError> {
         Err(CodecError::null())
+    }
+
+    /// How many bytes at the end of a key say in which window it is: they have no part in the choice
+    /// of a partition (Kafka's `WindowedStreamPartitioner`).
+    fn window_suffix(&self) -> usize {
+        0
     }
 }
 

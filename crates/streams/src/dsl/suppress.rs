@@ -68,6 +68,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             caching: false,
             changelog,
             owner: None,
+            segments: None,
         });
         graph.connect(node, store);
         // What a key had before is what everybody downstream sees of it while it is held back.

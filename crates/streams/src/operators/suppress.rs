@@ -1,5 +1,5 @@
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext};
@@ -22,13 +22,12 @@ pub(crate) struct SuppressRules<K> {
 }
 
 /// Holds the updates of a table back (Kafka's `KTableSuppressProcessor`). Time is the highest
-/// timestamp that this node has seen since its task began.
+/// timestamp that has come to this node; it is committed with the input's offsets.
 pub(crate) struct Suppress<K: 'static, V: 'static> {
     pub(crate) store: usize,
     pub(crate) rules: Arc<SuppressRules<K>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    stream_time: Cell<i64>,
     /// Key, old value and new value, encoded.
     bytes: RefCell<[Vec<u8>; 3]>,
 }
@@ -40,7 +39,7 @@ impl<K: Data, V: Data> Suppress<K, V> {
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<V>>,
     ) -> Self {
-        Self { store, rules, key, value, stream_time: Cell::new(-1), bytes: RefCell::default() }
+        Self { store, rules, key, value, bytes: RefCell::default() }
     }
 
     fn hold_back(&self, ctx: &mut Context<'_>, record: Record<K, Change<V>>) -> NodeResult {
@@ -75,9 +74,9 @@ impl<K: Data, V: Data> Suppress<K, V> {
     }
 
     /// Emits what is due, and what is too much.
-    fn emit(&self, ctx: &mut Context<'_>) -> NodeResult {
+    fn emit(&self, ctx: &mut Context<'_>, stream_time: i64) -> NodeResult {
         let SuppressRules { wait_ms, max_records, max_bytes, shuts_down, .. } = *self.rules;
-        let due = self.stream_time.get().saturating_sub(wait_ms);
+        let due = stream_time.saturating_sub(wait_ms);
         loop {
             let (buffer, _) = ctx.change_buffer(self.store);
             let Some(first) = buffer.first_time() else {
@@ -141,8 +140,8 @@ impl<K: Data, V: Data> Node for Suppress<K, V> {
 
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         let record = take::<K, Change<V>>(record);
-        self.stream_time.set(self.stream_time.get().max(record.timestamp));
+        let stream_time = ctx.change_buffer(self.store).0.advance(record.timestamp);
         self.hold_back(ctx, record)?;
-        self.emit(ctx)
+        self.emit(ctx, stream_time)
     }
 }

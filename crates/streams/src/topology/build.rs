@@ -265,10 +265,19 @@ impl TopologyParts {
     }
 }
 
-/// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`).
+/// How much longer than its store a changelog of windows keeps them, in milliseconds: Kafka's
+/// default of `windowstore.changelog.additional.retention.ms`.
+const ADDITIONAL_RETENTION: i64 = 24 * 60 * 60 * 1000;
+
+/// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`,
+/// `WindowedChangelogTopicConfig`).
 fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
     match kind {
         ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
+        ChangelogKind::Windows { retention } => created_with([
+            ("cleanup.policy", "compact,delete"),
+            ("retention.ms", &retention.saturating_add(ADDITIONAL_RETENTION).to_string()),
+        ]),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{generated_name, is_generated, repartition_topic};
-use crate::processor::{Node, SourceNode, StateStore, StoreOptions, TopicHandle};
+use crate::processor::{Node, Segments, SourceNode, StateStore, StoreOptions, TopicHandle};
 
 /// A topic as the topology names it; an internal one gets the application id in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +82,8 @@ pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + S
 pub(crate) enum ChangelogKind {
     /// The latest value of each key.
     Latest,
+    /// Windows, for so many milliseconds.
+    Windows { retention: i64 },
 }
 
 #[derive(Clone)]
@@ -95,6 +97,8 @@ pub(crate) struct StoreSpec {
     pub(crate) changelog: Option<BTreeMap<String, String>>,
     /// The node that forwards what the store's cache gives at a flush.
     pub(crate) owner: Option<usize>,
+    /// For a store of windows, how they lie in the database.
+    pub(crate) segments: Option<Segments>,
 }
 
 /// A repartition topic, without the application id.

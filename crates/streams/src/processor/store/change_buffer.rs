@@ -1,10 +1,11 @@
 use std::any::Any;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use millstream_broker::{Headers, RecordBatch};
 use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder};
 
+use super::times::StoreTimes;
 use crate::codec::{BufferedChange, CodecError, RecordContext, VERSION, VERSION_HEADER};
 use crate::error::Error;
 use crate::processor::{Context, NodeResult, Output, StateStore, StoreOptions};
@@ -28,7 +29,8 @@ pub(crate) struct ChangeBuffer {
     dirty: BTreeSet<Key>,
     encoded: Vec<u8>,
     /// Prior values of keys whose records are of the oldest versions, while they are restored.
-    priors: RefCell<BTreeMap<Key, Option<Box<[u8]>>>>,
+    priors: BTreeMap<Key, Option<Box<[u8]>>>,
+    times: StoreTimes,
 }
 
 impl ChangeBuffer {
@@ -39,7 +41,8 @@ impl ChangeBuffer {
             bytes: 0,
             dirty: BTreeSet::new(),
             encoded: Vec::new(),
-            priors: RefCell::default(),
+            priors: BTreeMap::new(),
+            times: StoreTimes::default(),
         }
     }
 
@@ -49,7 +52,7 @@ impl ChangeBuffer {
 
     /// Reads the order of what the database holds; called once, before the first record.
     pub(crate) fn load(&mut self, overlay: &Overlay) -> Result<(), Error> {
-        self.priors.borrow_mut().clear();
+        self.priors.clear();
         for entry in overlay.scan(self.options.number, &KeyRange::all(), ScanOrder::Forward) {
             let (key, value) = entry?;
             let change = self.decode(&value)?;
@@ -66,6 +69,12 @@ impl ChangeBuffer {
     #[cold]
     pub(crate) fn format_error(&self, cause: CodecError) -> Error {
         Error::StoreFormat { store: self.options.name.to_string(), cause: cause.into() }
+    }
+
+    /// Takes note of a timestamp that has come to the suppression; gives the highest one.
+    pub(crate) fn advance(&mut self, timestamp: i64) -> i64 {
+        self.times.stream = self.times.stream.max(timestamp);
+        self.times.stream
     }
 
     /// How many keys are held back.
@@ -185,9 +194,13 @@ impl StateStore for ChangeBuffer {
 
     fn evict(&mut self) {}
 
-    fn restore(&self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
+    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
+        Some((self.options.name.clone(), &mut self.times))
+    }
+
+    fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
         let mut next = None;
-        let mut priors = self.priors.borrow_mut();
+        let priors = &mut self.priors;
         let mut encoded = Vec::new();
         for record in records.iter() {
             next = Some(record.offset + 1);
