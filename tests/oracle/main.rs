@@ -119,8 +119,8 @@ fn failure(
         (Ok(()), None) => None,
         (Err(difference), None) => Some(format!("{name}: {difference}")),
         (Err(_), Some(row)) => {
-            if let Some(topic) = row.more_on {
-                let tolerant = runner::run(topology, described, case, Some(topic));
+            if row.more_on.is_some() || !row.other_on.is_empty() {
+                let tolerant = runner::run(topology, described, case, Some(row));
                 if let Err(difference) = tolerant {
                     return Some(format!("{name}, more than the exception allows: {difference}"));
                 }

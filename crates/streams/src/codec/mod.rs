@@ -114,6 +114,13 @@ pub trait Wire: Data {
     #[doc(hidden)]
     const WINDOW_SUFFIX: usize = 0;
 
+    /// The key with the end of its time window put in, which is not written with it; `end` gives it
+    /// by the window's start.
+    #[doc(hidden)]
+    fn with_window_end(self, _end: &dyn Fn(i64) -> i64) -> Self {
+        self
+    }
+
     /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null). After an
     /// error `out` may hold a part of them.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;

@@ -12,7 +12,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
     /// the timestamp and the headers of its last one. A suppression keeps state, so it needs a
     /// [name](Suppressed::named).
     ///
-    /// At most one update of a key in 10 ms of stream time:
+    /// At most one update of a key in 10 ms of stream time, and the final count of each window of 10 ms:
     ///
     /// ```text
     /// in    a=1@0   a=2@5   b=1@9   c=1@10           d=1@19
@@ -35,8 +35,24 @@ impl<K: Wire, V: Wire> KTable<K, V> {
     ///     "a:2@5 b:1@9",
     /// );
     /// ```
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// use millstream::{BufferConfig, Suppressed, TimeWindows};
+    /// use std::time::Duration;
+    /// check(
+    ///     |s| {
+    ///         let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    ///         let counts = s.group_by_key().windowed_by(windows).count("n");
+    ///         let last = Suppressed::until_window_closes(BufferConfig::unbounded());
+    ///         counts.suppress(last.named("last")).to_stream().map(|w, n| (w.key, n))
+    ///     },
+    ///     "a:x@1 a:y@5 a:z@11",
+    ///     "a:2@5",
+    /// );
+    /// ```
     pub fn suppress(&self, suppressed: Suppressed<K>) -> Self {
-        let Suppressed { name, rules, changelog } = suppressed;
+        let Suppressed { name, mut rules, changelog } = suppressed;
         let mut graph = self.graph.borrow_mut();
         let (name, store_name) = match name {
             Some(name) => {
@@ -53,10 +69,20 @@ impl<K: Wire, V: Wire> KTable<K, V> {
                 (name, graph.new_name("KTABLE-SUPPRESS-STATE-STORE-"))
             }
         };
+        let windows = graph.windows_above(self.node);
+        if rules.window_end.is_some() {
+            match &windows {
+                Some(windows) => rules.wait_ms = windows.grace,
+                None => graph.problems.push(format!(
+                    "the suppression '{name}' waits until windows close, but the keys of its table are of no windowed aggregation, so when they do is not known: use `Suppressed::until_time_limit`"
+                )),
+            }
+        }
+        let end = windows.map(|windows| windows.end);
         let rules = Arc::new(rules);
         let node = graph.add_processor(name, vec![self.node], move |setup| {
             let (key, value) = (WireCodec::<K>::shared(), WireCodec::<V>::shared());
-            Box::new(Suppress::<K, V>::new(setup.stores[0], rules.clone(), key, value))
+            Box::new(Suppress::<K, V>::new(setup.stores[0], rules.clone(), key, value, end.clone()))
         });
         let store = graph.add_store(StoreSpec {
             name: store_name,

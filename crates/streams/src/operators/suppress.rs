@@ -2,19 +2,21 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext};
+use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext, Wire};
 use crate::error::Error;
 use crate::processor::{Context, Node, NodeResult, Origin, take};
 use crate::record::{Change, Record};
+
+/// Gives the end of a time window by its start.
+pub(crate) type WindowEnd = Arc<dyn Fn(i64) -> i64 + Send + Sync>;
 
 /// What a suppression holds back, and how much of it.
 pub(crate) struct SuppressRules<K> {
     /// An update comes out when stream time is so many milliseconds past its place in the buffer.
     pub(crate) wait_ms: i64,
-    /// The place of a key in the buffer; that of the record's timestamp when there is no rule.
-    pub(crate) place: Option<Arc<dyn Fn(&K) -> i64 + Send + Sync>>,
-    /// Whether deletes are left out: nobody has heard of what they delete.
-    pub(crate) drops_deletes: bool,
+    /// Gives the end of a key's window, which is its place in the buffer; deletes are then left out,
+    /// as nobody has heard of what they delete. Without it the place is the record's timestamp.
+    pub(crate) window_end: Option<fn(&K) -> i64>,
     pub(crate) max_records: Option<usize>,
     pub(crate) max_bytes: Option<usize>,
     /// Whether a full buffer ends the application instead of being emptied early.
@@ -28,23 +30,26 @@ pub(crate) struct Suppress<K: 'static, V: 'static> {
     pub(crate) rules: Arc<SuppressRules<K>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
+    /// Gives the end of a time window, which is not written, by its start.
+    pub(crate) end: Option<WindowEnd>,
     /// Key, old value and new value, encoded.
     bytes: RefCell<[Vec<u8>; 3]>,
 }
 
-impl<K: Data, V: Data> Suppress<K, V> {
+impl<K: Wire, V: Data> Suppress<K, V> {
     pub(crate) fn new(
         store: usize,
         rules: Arc<SuppressRules<K>>,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<V>>,
+        end: Option<WindowEnd>,
     ) -> Self {
-        Self { store, rules, key, value, bytes: RefCell::default() }
+        Self { end, store, rules, key, value, bytes: RefCell::default() }
     }
 
     fn hold_back(&self, ctx: &mut Context<'_>, record: Record<K, Change<V>>) -> NodeResult {
         let Record { key, value: change, timestamp, headers } = record;
-        let place = self.rules.place.as_ref().map_or(timestamp, |place| place(&key));
+        let place = self.rules.window_end.map_or(timestamp, |end| end(&key));
         let mut bytes = self.bytes.borrow_mut();
         let [key_bytes, old_bytes, new_bytes] = &mut *bytes;
         key_bytes.clear();
@@ -114,10 +119,14 @@ impl<K: Data, V: Data> Suppress<K, V> {
         let read = |value: Option<&[u8]>| value.map(|bytes| self.value.decode(bytes)).transpose();
         let decoded = BufferedChange::decode(&held).and_then(|held| {
             let change = Change { new: read(held.new)?, old: read(held.old)? };
-            Ok((self.key.decode(&key)?, change, held.context))
+            let mut key = self.key.decode(&key)?;
+            if let Some(end) = &self.end {
+                key = key.with_window_end(&**end);
+            }
+            Ok((key, change, held.context))
         });
         let (key, value, context) = decoded.map_err(|cause| buffer.format_error(cause))?;
-        if value.new.is_none() && self.rules.drops_deletes {
+        if value.new.is_none() && self.rules.window_end.is_some() {
             return Ok(());
         }
         let RecordContext { timestamp, offset, topic, partition, headers } = context;
@@ -132,7 +141,7 @@ impl<K: Data, V: Data> Suppress<K, V> {
     }
 }
 
-impl<K: Data, V: Data> Node for Suppress<K, V> {
+impl<K: Wire, V: Data> Node for Suppress<K, V> {
     fn init(&self, ctx: &mut Context<'_>) -> NodeResult {
         let (buffer, overlay) = ctx.change_buffer(self.store);
         Ok(buffer.load(overlay)?)

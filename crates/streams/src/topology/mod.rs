@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(crate) use graph::{
     ChangelogKind, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic, StoreSetup,
-    StoreSpec, TopicRef,
+    StoreSpec, TableWindows, TopicRef,
 };
 pub(crate) use names::{changelog_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
