@@ -25,6 +25,7 @@ mod rig;
 mod rocks;
 mod signals;
 mod skipped_records;
+mod suppression;
 mod tables;
 mod thread_death;
 mod threads;

@@ -44,8 +44,9 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, GroupedStream, GroupedTable, KStream, KTable, Materialized, Repartitioned,
-    SessionWindowedStream, Stores, StreamJoined, StreamsBuilder, TimeWindowedStream, Windows,
+    Branches, BufferConfig, EmitEarlyWhenFull, GroupedStream, GroupedTable, KStream, KTable,
+    Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined,
+    StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,

@@ -7,6 +7,7 @@ mod foreign_keys;
 mod processor_api;
 mod stateless;
 mod stream_joins;
+mod suppression;
 mod table_joins;
 mod tables;
 mod windows;
@@ -56,6 +57,10 @@ table! {
         stream_stream_left_grace stream_stream_outer stream_stream_outer_asymmetric
         stream_stream_outer_eager stream_stream_outer_gap stream_stream_outer_grace
         stream_stream_outer_in_memory stream_stream_repartitioned three_streams;
+    suppression:
+        suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
+        suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
+        suppress_until_time_limit suppress_until_window_closes;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count

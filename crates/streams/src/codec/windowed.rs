@@ -28,6 +28,11 @@ fn too_short(bytes: &[u8]) -> CodecError {
 impl<K: Wire> Wire for Windowed<K> {
     const WINDOW_SUFFIX: usize = TIME;
 
+    fn with_window_end(self, end: &dyn Fn(i64) -> i64) -> Self {
+        let start = self.window.start;
+        Self { key: self.key, window: TimeWindow { start, end: end(start) } }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         self.key.encode(out)?;
         out.extend_from_slice(&self.window.start.to_be_bytes());

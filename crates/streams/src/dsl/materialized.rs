@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle};
 use crate::record::{NumberedWindow, Windowed};
-use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
+use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
 use crate::windows::{EmitStrategy, JoinWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
@@ -163,7 +163,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
         // store whose windows are closed.
         let caching = self.caching && !(segments.scanned && segments.indexed);
         let store = Self { timestamped: !windows.is_session, caching, ..self };
-        let key = Arc::new(WindowStoreCodec::new(store.key.clone(), windows.end));
+        let WindowStoreSpec { grace, end, .. } = windows;
+        graph.nodes[node].windows = Some(TableWindows { grace, end: end.clone() });
+        let key = Arc::new(WindowStoreCodec::new(store.key.clone(), end));
         let kind = ChangelogKind::Windows { retention };
         let key: Arc<dyn Codec<Windowed<K, W>>> = key;
         let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
@@ -202,6 +204,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
 pub(super) struct WindowStoreSpec {
     /// How long a window takes records, in milliseconds, counted from its time.
     pub(super) retention: i64,
+    /// How long after its end a window still takes records.
+    pub(super) grace: i64,
     /// Whether the windows of a key are looked for by range.
     pub(super) scanned: bool,
     pub(super) emit: EmitStrategy,

@@ -58,6 +58,15 @@ pub(crate) enum NodeKind {
     Sink { topic: SinkTopic, factory: NodeFactory },
 }
 
+/// The windows in the keys of a table.
+#[derive(Clone)]
+pub(crate) struct TableWindows {
+    /// How long after its end a window still takes records, in milliseconds.
+    pub(crate) grace: i64,
+    /// Gives the end of a time window by its start.
+    pub(crate) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
+}
+
 #[derive(Clone)]
 pub(crate) struct NodeSpec {
     pub(crate) name: String,
@@ -71,6 +80,8 @@ pub(crate) struct NodeSpec {
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
     pub(crate) companions: Vec<(Companion, &'static str)>,
+    /// For a windowed aggregation, what its windows are.
+    pub(crate) windows: Option<TableWindows>,
 }
 
 /// Something that is called after a node.
@@ -187,6 +198,7 @@ impl Graph {
             reads: Vec::new(),
             sends_old: false,
             companions: Vec::new(),
+            windows: None,
         });
         self.nodes.len() - 1
     }
@@ -222,6 +234,16 @@ impl Graph {
                 self.send_old_values(parent);
             }
         }
+    }
+
+    /// The windows in the keys of the table node `node`, those with the longest grace if it is made of
+    /// several tables (Kafka's `GraphGraceSearchUtil`).
+    pub(crate) fn windows_above(&self, node: usize) -> Option<TableWindows> {
+        if let Some(windows) = &self.nodes[node].windows {
+            return Some(windows.clone());
+        }
+        let above = self.nodes[node].parents.iter().filter_map(|node| self.windows_above(*node));
+        above.max_by_key(|windows| windows.grace)
     }
 
     /// Gives a node a name of its own, and those called after it names that go with it.
