@@ -1,8 +1,10 @@
 //! Runs a case and compares what the application wrote, step by step.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use millstream::state::StateBackend;
 use millstream::testing::{DriverOptions, TopologyTestDriver};
 use millstream::{Config, Error, Guarantee, Header, Headers, Record, Topic, Topology};
 
@@ -25,8 +27,9 @@ pub(crate) fn run(
     described: Option<&TopologyDescription>,
     case: &Case,
     allows: Option<Allows>,
+    state: Arc<dyn StateBackend>,
 ) -> Result<(), Difference> {
-    let mut driver = open(topology, case).map_err(|error| failed("start", &error))?;
+    let mut driver = open(topology, case, state).map_err(|error| failed("start", &error))?;
     let topics = written_topics(topology, described, case, &driver);
     // The changelog of a suppression, known by the version in its headers: Kafka Streams goes
     // through a hash set there.
@@ -101,14 +104,21 @@ fn failed(place: &str, error: &Error) -> Difference {
     }
 }
 
-fn open(topology: &Topology, case: &Case) -> Result<TopologyTestDriver, Error> {
+fn open(
+    topology: &Topology,
+    case: &Case,
+    state: Arc<dyn StateBackend>,
+) -> Result<TopologyTestDriver, Error> {
     let config = Config::new(APPLICATION_ID).with_processing_guarantee(Guarantee::AtLeastOnce);
     let config = case
         .config
         .iter()
         .try_fold(config, |config, (key, value)| config.set(key, value))
         .map_err(|error| Error::Config(error.to_string()))?;
-    TopologyTestDriver::with_options(topology, DriverOptions { config, ..DriverOptions::default() })
+    TopologyTestDriver::with_options(
+        topology,
+        DriverOptions { config, state, ..DriverOptions::default() },
+    )
 }
 
 /// Every topic the application writes; those the driver does not know of are created.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use millstream_broker::embedded::EmbeddedBroker;
 use millstream_broker::{Broker, Clock, ManualClock, NewTopic, ProducerOptions};
-use millstream_state::MemoryBackend;
+use millstream_state::{MemoryBackend, StateBackend};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::client::{TopicConsumer, TopicProducer};
@@ -28,12 +28,14 @@ pub struct DriverOptions {
     pub commit_every: usize,
     /// Wall-clock time to begin at, in milliseconds since the Unix epoch; 0 by default.
     pub start_ms: i64,
+    /// Where the stores are kept; in memory by default.
+    pub state: Arc<dyn StateBackend>,
 }
 
 impl Default for DriverOptions {
     fn default() -> Self {
         let config = Config::new("test").with_processing_guarantee(Guarantee::AtLeastOnce);
-        Self { config, partitions: 1, commit_every: 1, start_ms: 0 }
+        Self { config, partitions: 1, commit_every: 1, start_ms: 0, state: Arc::new(MemoryBackend) }
     }
 }
 
@@ -79,7 +81,7 @@ impl TopologyTestDriver {
 
     /// Runs `topology` as `options` say.
     pub fn with_options(topology: &Topology, options: DriverOptions) -> Result<Self, Error> {
-        let DriverOptions { config, partitions, commit_every, start_ms } = options;
+        let DriverOptions { config, partitions, commit_every, start_ms, state } = options;
         config.validate()?;
         // Nobody else is there to take its tasks, however far the clock is moved.
         let config = config.with_max_poll_interval(Duration::MAX);
@@ -91,7 +93,7 @@ impl TopologyTestDriver {
             config,
             broker: Arc::new(broker.clone()),
             clock: Arc::new(clock.clone()),
-            state: Arc::new(MemoryBackend),
+            state,
             process_id: "test-driver".to_owned(),
             index: 0,
             pace: Pace::Records(commit_every.max(1)),
