@@ -12,4 +12,9 @@ pub(crate) struct Exception {
 }
 
 /// All of them. A row whose case does not differ any more is an error.
-pub(crate) const EXCEPTIONS: [Exception; 0] = [];
+pub(crate) const EXCEPTIONS: [Exception; 1] = [Exception {
+    topology: "table_self_join",
+    case: "*",
+    what: "a delete is forwarded",
+    reason: "Kafka Streams loses a delete where both sides of an inner join go at once, and keeps the result for ever",
+}];
