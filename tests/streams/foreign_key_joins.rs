@@ -149,6 +149,23 @@ fn the_tables_may_have_different_partitions_and_move() {
     app.close(CLOSE).unwrap();
 }
 
+#[test]
+fn a_result_that_is_only_listened_to_needs_no_store() {
+    let builder = StreamsBuilder::new();
+    let rows: Texts = builder.table("left", "rows");
+    let others: Texts = builder.table("right", "others");
+    let key = |_: &String, v: &String| foreign_key(v);
+    let result = rows.join_on_foreign_key(&others, key, |_, v, other| v + &other).named("fk");
+    let stream = result.to_stream();
+    stream.join_table(&rows, |_, joined, row| joined.unwrap_or_default() + &row).to("out");
+    result.map_values(|v| v + "!").to("other");
+    let mut driver = TopologyTestDriver::new(&builder.build().unwrap()).unwrap();
+    driver.input::<String, String>("right").send("x", "R").unwrap();
+    driver.input::<String, String>("left").send("a", "x|1").unwrap();
+    let out = driver.output::<String, String>("out").read_all().unwrap();
+    assert_eq!(out, [("a".to_owned(), "x|1Rx|1".to_owned())]);
+}
+
 const REGISTRATION: &str = "test-fk-subscription-registration-topic";
 
 fn register(driver: &mut TopologyTestDriver, bytes: &[u8]) -> Result<(), millstream::Error> {

@@ -19,11 +19,12 @@ impl Graph {
             if node.reads.is_empty() {
                 continue;
             }
-            let mut behind = |tables: &[usize]| -> BTreeSet<usize> {
-                tables.iter().flat_map(|table| self.stores_behind(*table, &mut asked)).collect()
+            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> BTreeSet<usize> {
+                tables.iter().flat_map(|table| self.stores_behind(*table, asked)).collect()
             };
-            let (read, parents) = (behind(&node.reads), behind(&node.parents));
-            node.shares_store = !read.is_disjoint(&parents);
+            let read = behind(&node.reads, &mut asked);
+            // What the changes come from is not asked for values.
+            node.shares_store = !read.is_disjoint(&behind(&node.parents, &mut BTreeSet::new()));
             for store in read {
                 if !node.stores.contains(&store) {
                     node.stores.push(store);
