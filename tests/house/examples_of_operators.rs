@@ -11,6 +11,7 @@ const FILES: &[&str] = &[
     "ktable.rs",
     "process.rs",
     "stream_table_joins.rs",
+    "suppress.rs",
     "table_joins.rs",
 ];
 

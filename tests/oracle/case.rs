@@ -47,13 +47,23 @@ pub(crate) struct CaseStep {
     pub(crate) out: Vec<RawRecord>,
 }
 
-/// An entry of a key-value store.
+/// An entry of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct StoreEntry {
     pub(crate) key: Hex,
+    /// In stores of windows, the key's window.
+    pub(crate) start: Option<i64>,
+    pub(crate) end: Option<i64>,
     /// None in stores without timestamps.
     pub(crate) ts: Option<i64>,
     pub(crate) value: Hex,
+}
+
+/// An entry of a suppression's buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct HeldBack {
+    pub(crate) key: Hex,
+    pub(crate) buffer_time: i64,
 }
 
 /// What a store held in the end. Entries of kinds that nothing reads yet stay unread.
@@ -61,7 +71,12 @@ pub(crate) struct StoreEntry {
 pub(crate) struct StoreContents {
     pub(crate) name: String,
     pub(crate) kind: String,
+    #[serde(default)]
     pub(crate) entries: Vec<serde_json::Value>,
+    /// How many records a buffer held.
+    pub(crate) records: Option<usize>,
+    /// The time of the first of them.
+    pub(crate) min_timestamp: Option<i64>,
 }
 
 /// One run of a topology.

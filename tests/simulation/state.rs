@@ -228,6 +228,12 @@ impl Database for KeptDatabase {
         Ok(())
     }
 
+    fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
+        // Only in memory: after a crash they may be back.
+        self.stores[store].data.entries.retain(|key, _| **key >= *segment.to_be_bytes().as_slice());
+        Ok(())
+    }
+
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
         // A family of columns is dropped for good at once.
         let OpenStore { data, on_disk, held_back, .. } = &mut self.stores[store];

@@ -26,6 +26,7 @@ mod rig;
 mod rocks;
 mod signals;
 mod skipped_records;
+mod suppression;
 mod table_joins;
 mod tables;
 mod thread_death;

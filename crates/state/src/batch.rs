@@ -1,4 +1,7 @@
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::ops::Bound;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -22,6 +25,8 @@ struct Writes {
     bytes: Vec<u8>,
     writes: Vec<PendingWrite>,
     by_key: HashTable<usize>,
+    /// Numbers of the writes by key, from the first scan of a range on.
+    ordered: OnceCell<BTreeMap<Box<[u8]>, usize>>,
 }
 
 fn hash(key: &[u8]) -> u64 {
@@ -71,7 +76,10 @@ impl Writes {
                     PendingWrite { start: self.append(key), key_len: key.len(), value: None };
                 self.writes.push(write);
                 let number = self.writes.len() - 1;
-                let Self { bytes, writes, by_key } = self;
+                if let Some(ordered) = self.ordered.get_mut() {
+                    ordered.insert(key.into(), number);
+                }
+                let Self { bytes, writes, by_key, .. } = self;
                 by_key.insert_unique(hash(key), number, |number| {
                     let write = &writes[*number];
                     hash(&bytes[write.start..write.start + write.key_len])
@@ -87,6 +95,16 @@ impl Writes {
         self.bytes.shrink_to(KEPT_BYTES);
         self.writes.clear();
         self.by_key.clear();
+        if let Some(ordered) = self.ordered.get_mut() {
+            ordered.clear();
+        }
+    }
+
+    fn ordered(&self) -> &BTreeMap<Box<[u8]>, usize> {
+        self.ordered.get_or_init(|| {
+            let numbered = self.writes.iter().enumerate();
+            numbered.map(|(number, write)| (self.key(write).into(), number)).collect()
+        })
     }
 }
 
@@ -159,6 +177,17 @@ impl CommitBatch {
             let write = &writes.writes[number];
             (writes.key(write), writes.value(write))
         })
+    }
+
+    /// The pending writes of `store` between two keys, in unsigned byte order of the keys.
+    pub(crate) fn range<'a>(
+        &'a self,
+        store: usize,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> impl DoubleEndedIterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+        let writes = &self.stores[store];
+        let numbers = writes.ordered().range::<[u8], _>(bounds);
+        numbers.map(|(key, number)| (&**key, writes.value(&writes.writes[*number])))
     }
 
     /// How many writes are pending.

@@ -56,6 +56,16 @@ pub trait Database: Send {
         None
     }
 
+    /// Says that every key of `store` begins with the number of its segment, 8 bytes big-endian, so
+    /// that segments can be dropped. Called before anything is written by this process.
+    fn set_segmented(&mut self, store: usize) {
+        let _ = store;
+    }
+
+    /// Deletes the committed entries of all segments before `segment`, at a cost that does not grow
+    /// with what is in them. It need not outlive a crash: whoever reads does not look there again.
+    fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError>;
+
     /// Empties a store and forgets its changelog offset: it will be restored from the beginning.
     fn reset(&mut self, store: usize) -> Result<(), StateError>;
 }

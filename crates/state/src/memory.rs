@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
+use crate::batch::first_bytes;
 use crate::entries::Entries;
 use crate::{
     CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
@@ -20,14 +22,14 @@ impl StateBackend for MemoryBackend {
     }
 }
 
+/// Entries that come and go together: those of a store, or of one of its segments.
 #[derive(Debug, Default)]
-struct MemoryStore {
+struct Shelf {
     entries: Entries,
     ordered: OnceCell<BTreeSet<Box<[u8]>>>,
-    changelog_offset: Option<i64>,
 }
 
-impl MemoryStore {
+impl Shelf {
     fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some(value) = value else {
             if let Some(ordered) = self.ordered.get_mut() {
@@ -43,8 +45,77 @@ impl MemoryStore {
         }
     }
 
-    fn ordered(&self) -> &BTreeSet<Box<[u8]>> {
-        self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect())
+    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), order: ScanOrder) -> Scan<'_> {
+        let ordered = self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect());
+        let keys = ordered.range::<[u8], _>(bounds);
+        let entry = |key: &[u8]| {
+            let (key, value) = self.entries.get(key)?;
+            Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))))
+        };
+        match order {
+            ScanOrder::Forward => Box::new(keys.filter_map(move |key| entry(key))),
+            ScanOrder::Reverse => Box::new(keys.rev().filter_map(move |key| entry(key))),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct MemoryStore {
+    /// By the number of the segment; a store without segments has one.
+    shelves: BTreeMap<u64, Shelf>,
+    segmented: bool,
+    changelog_offset: Option<i64>,
+}
+
+impl MemoryStore {
+    /// The segment that a key lies in.
+    fn segment(&self, key: &[u8]) -> u64 {
+        if self.segmented { first_bytes(key) } else { 0 }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        let (_, value) = self.shelves.get(&self.segment(key))?.entries.get(key)?;
+        Some(value)
+    }
+
+    fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let segment = self.segment(key);
+        match value {
+            Some(_) => self.shelves.entry(segment).or_default().write(key, value),
+            None => {
+                if let Some(shelf) = self.shelves.get_mut(&segment) {
+                    shelf.write(key, None);
+                }
+            }
+        }
+    }
+
+    fn scan<'a>(&'a self, range: &KeyRange, order: ScanOrder) -> Scan<'a> {
+        let Some(bounds) = range.bounds() else {
+            return Box::new(std::iter::empty());
+        };
+        let segment = |bound: Bound<&[u8]>, unbounded| match bound {
+            Bound::Included(key) | Bound::Excluded(key) => self.segment(key),
+            Bound::Unbounded => unbounded,
+        };
+        let segments = segment(bounds.0, 0)..=segment(bounds.1, u64::MAX);
+        let shelves = self.shelves.range(segments).map(|(_, shelf)| shelf);
+        if !self.segmented {
+            let mut shelves = shelves;
+            return match shelves.next() {
+                Some(shelf) => shelf.scan(bounds, order),
+                None => Box::new(std::iter::empty()),
+            };
+        }
+        let range = range.clone();
+        let scan = move |shelf: &'a Shelf| {
+            let bounds = (range.start.as_ref(), range.end.as_ref());
+            shelf.scan((bounds.0.map(Vec::as_slice), bounds.1.map(Vec::as_slice)), order)
+        };
+        match order {
+            ScanOrder::Forward => Box::new(shelves.flat_map(scan)),
+            ScanOrder::Reverse => Box::new(shelves.rev().flat_map(scan)),
+        }
     }
 }
 
@@ -63,27 +134,16 @@ impl MemoryDatabase {
 
 impl Database for MemoryDatabase {
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
-        Ok(self.stores[store].entries.get(key).map(|(_, value)| Cow::Borrowed(value)))
+        Ok(self.stores[store].get(key).map(Cow::Borrowed))
     }
 
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
-        let store = &self.stores[store];
-        let Some(bounds) = range.bounds() else {
-            return Box::new(std::iter::empty());
-        };
-        let keys = store.ordered().range::<[u8], _>(bounds);
-        let entry = |key: &[u8]| {
-            let (key, value) = store.entries.get(key)?;
-            Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))))
-        };
-        match order {
-            ScanOrder::Forward => Box::new(keys.filter_map(move |key| entry(key))),
-            ScanOrder::Reverse => Box::new(keys.rev().filter_map(move |key| entry(key))),
-        }
+        self.stores[store].scan(range, order)
     }
 
     fn approximate_len(&self, store: usize) -> u64 {
-        self.stores[store].entries.len() as u64
+        let shelves = self.stores[store].shelves.values();
+        shelves.map(|shelf| shelf.entries.len() as u64).sum()
     }
 
     fn changelog_offset(&self, store: usize) -> Option<i64> {
@@ -118,8 +178,19 @@ impl Database for MemoryDatabase {
         Ok(())
     }
 
+    fn set_segmented(&mut self, store: usize) {
+        self.stores[store].segmented = true;
+    }
+
+    fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
+        let store = &mut self.stores[store];
+        store.shelves = store.shelves.split_off(&segment);
+        Ok(())
+    }
+
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
-        self.stores[store] = MemoryStore::default();
+        let segmented = self.stores[store].segmented;
+        self.stores[store] = MemoryStore { segmented, ..MemoryStore::default() };
         Ok(())
     }
 }

@@ -49,17 +49,24 @@ impl Overlay {
         order: ScanOrder,
         over: impl IntoIterator<Item = Write<'a>>,
     ) -> Scan<'a> {
-        let pending = self.batch.writes(store).filter(|(key, _)| range.contains(key));
-        let mut writes: BTreeMap<Cow<'a, [u8]>, Option<Cow<'a, [u8]>>> =
-            pending.map(|(key, value)| (Cow::Borrowed(key), value.map(Cow::Borrowed))).collect();
-        writes.extend(over);
         let base = self.database.scan(store, range, order);
-        if writes.is_empty() {
+        let Some(bounds) = range.bounds() else {
             return base;
+        };
+        let pending = self.batch.range(store, bounds);
+        let pending = pending.map(|(key, value)| (key.into(), value.map(Cow::Borrowed)));
+        let over = over.into_iter();
+        if over.size_hint().1 == Some(0) {
+            return match order {
+                ScanOrder::Forward => merge(pending, base, order),
+                ScanOrder::Reverse => merge(pending.rev(), base, order),
+            };
         }
+        let mut writes: BTreeMap<Cow<'a, [u8]>, Option<Cow<'a, [u8]>>> = pending.collect();
+        writes.extend(over);
         match order {
-            ScanOrder::Forward => Box::new(Merge::new(writes.into_iter(), base, order)),
-            ScanOrder::Reverse => Box::new(Merge::new(writes.into_iter().rev(), base, order)),
+            ScanOrder::Forward => merge(writes.into_iter(), base, order),
+            ScanOrder::Reverse => merge(writes.into_iter().rev(), base, order),
         }
     }
 
@@ -109,6 +116,18 @@ impl Overlay {
         self.database.used_at()
     }
 
+    /// Prepares a store whose keys begin with the number of their segment; see
+    /// [`Database::set_segmented`].
+    pub fn set_segmented(&mut self, store: usize) {
+        self.database.set_segmented(store);
+    }
+
+    /// Deletes what is committed in the segments before `segment`; see
+    /// [`Database::drop_segments`].
+    pub fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
+        self.database.drop_segments(store, segment)
+    }
+
     /// Drops what is pending.
     pub fn abort(&mut self) {
         self.batch.clear();
@@ -127,17 +146,19 @@ impl fmt::Debug for Overlay {
     }
 }
 
+fn merge<'a>(
+    pending: impl Iterator<Item = Write<'a>> + 'a,
+    base: Scan<'a>,
+    order: ScanOrder,
+) -> Scan<'a> {
+    Box::new(Merge { pending: pending.peekable(), base: base.peekable(), order })
+}
+
 /// Merges two ordered runs; where both have a key, the pending one counts.
 struct Merge<'a, P: Iterator<Item = Write<'a>>> {
     pending: std::iter::Peekable<P>,
     base: std::iter::Peekable<Scan<'a>>,
     order: ScanOrder,
-}
-
-impl<'a, P: Iterator<Item = Write<'a>>> Merge<'a, P> {
-    fn new(pending: P, base: Scan<'a>, order: ScanOrder) -> Self {
-        Self { pending: pending.peekable(), base: base.peekable(), order }
-    }
 }
 
 impl<'a, P: Iterator<Item = Write<'a>>> Iterator for Merge<'a, P> {

@@ -65,3 +65,84 @@ pub struct Timestamped<V> {
     /// Milliseconds since the Unix epoch.
     pub timestamp: i64,
 }
+
+/// A stretch of time that an aggregate stands for.
+pub trait Window: Copy + Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// Its first millisecond since the Unix epoch.
+    fn start(&self) -> i64;
+
+    /// Its end in milliseconds since the Unix epoch; whether that millisecond belongs to it is for
+    /// the kind of window to say.
+    fn end(&self) -> i64;
+}
+
+/// A window of fixed place: from `start` until before `end`. Of sliding windows the last
+/// millisecond is `end` itself (Kafka's `TimeWindow`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeWindow {
+    /// First millisecond since the Unix epoch.
+    pub start: i64,
+    /// End in milliseconds since the Unix epoch.
+    pub end: i64,
+}
+
+/// A window of a store that keeps several values of a key for one time: they are numbered in the order
+/// in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumberedWindow {
+    /// First millisecond since the Unix epoch.
+    pub start: i64,
+    /// End in milliseconds since the Unix epoch.
+    pub end: i64,
+    /// Number of the value.
+    pub number: u32,
+}
+
+impl Window for NumberedWindow {
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+}
+
+/// A window as long as the activity in it: from the first record to the last one, both of them in it
+/// (Kafka's `SessionWindow`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionWindow {
+    /// Timestamp of the first record.
+    pub start: i64,
+    /// Timestamp of the last record.
+    pub end: i64,
+}
+
+impl Window for TimeWindow {
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+}
+
+impl Window for SessionWindow {
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+}
+
+/// A key in a window: the key of windowed aggregates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Windowed<K, W = TimeWindow> {
+    /// Key.
+    pub key: K,
+    /// Window.
+    pub window: W,
+}

@@ -6,8 +6,11 @@ mod errors;
 mod foreign_keys;
 mod processor_api;
 mod stateless;
+mod stream_joins;
+mod suppression;
 mod table_joins;
 mod tables;
+mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
 
@@ -48,6 +51,22 @@ table! {
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
+    stream_joins:
+        self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
+        stream_stream_left stream_stream_left_after stream_stream_left_eager
+        stream_stream_left_grace stream_stream_outer stream_stream_outer_asymmetric
+        stream_stream_outer_eager stream_stream_outer_gap stream_stream_outer_grace
+        stream_stream_outer_in_memory stream_stream_repartitioned three_streams;
+    suppression:
+        suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
+        suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
+        suppress_until_time_limit suppress_until_window_closes;
+    windows:
+        emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
+        hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count
+        sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
+        tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
+        windowed_then_rekeyed;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

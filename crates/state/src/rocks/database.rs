@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
@@ -8,7 +9,7 @@ use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
 use super::backend::OpenTask;
 use super::commit::{commit, write_options};
 use super::failure::failure;
-use super::layout::{USED_KEY, entry_key};
+use super::layout::{USED_KEY, entry_key, entry_range};
 use super::open::CONDEMNED;
 use super::restore::HeldBack;
 use super::scan::scan;
@@ -138,6 +139,22 @@ impl Database for RocksDatabase {
 
     fn used_at(&self) -> Option<i64> {
         self.used_at
+    }
+
+    fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
+        let range = KeyRange {
+            start: Bound::Unbounded,
+            end: Bound::Excluded(segment.to_be_bytes().to_vec()),
+        };
+        let (start, end) = entry_range(&range);
+        let family = self.family(store)?;
+        // Whole files go at once, the rest is hidden and goes with the next compaction.
+        let dropped = self.db.delete_file_in_range_cf(family, &start, &end);
+        let dropped = dropped
+            .and_then(|()| self.db.delete_range_cf_opt(family, start, end, &write_options()));
+        dropped.map_err(|error| self.failed(&error))?;
+        self.stores[store].unflushed = true;
+        Ok(())
     }
 
     fn reset(&mut self, store: usize) -> Result<(), StateError> {

@@ -24,8 +24,10 @@
 //!
 //! A [`Codec`] is a format chosen by hand, for one topic or store.
 
+mod big_endian;
 mod bincode;
 mod boolean;
+mod buffered_change;
 mod bytes;
 mod change;
 mod combined_key;
@@ -35,7 +37,9 @@ mod murmur3;
 mod numbers;
 mod offset_metadata;
 mod option;
+mod outer_join;
 mod presence;
+mod record_context;
 mod serde_data;
 mod string;
 mod subscription;
@@ -45,6 +49,7 @@ mod uuid;
 mod value_hash;
 mod varint;
 mod void;
+mod windowed;
 mod wire_codec;
 
 #[cfg(test)]
@@ -53,6 +58,7 @@ mod oracle_tests;
 mod round_trip;
 
 pub use self::bincode::{Bincode, BincodeCodec};
+pub(crate) use buffered_change::{BufferedChange, VERSION, VERSION_HEADER};
 pub use bytes::RawBytes;
 pub(crate) use change::ChangeCodec;
 pub(crate) use combined_key::{CombinedKey, CombinedKeyCodec, encode_foreign_key};
@@ -61,11 +67,15 @@ pub use list::List;
 pub use millstream_macros::Wire;
 pub(crate) use murmur3::murmur3_128;
 pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
+pub(crate) use outer_join::{JoinSide, WaitingKey};
 pub(crate) use presence::Presence;
+pub(crate) use record_context::RecordContext;
 pub(crate) use subscription::{Instruction, Subscription, SubscriptionCodec};
 pub(crate) use subscription_response::{SubscriptionResponse, SubscriptionResponseCodec};
 pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
 pub(crate) use value_hash::ValueHash;
+pub use windowed::TimeWindowedCodec;
+pub(crate) use windowed::{StoredWindow, WindowStoreCodec};
 pub use wire_codec::WireCodec;
 
 /// What the code written by `#[derive(Wire)]` calls; no part of the API.
@@ -111,6 +121,18 @@ pub trait Wire: Data {
     #[doc(hidden)]
     const LIST_ENTRY_SIZE: Option<usize> = None;
 
+    /// Bytes at the end of a key that say in which window it is: they have no part in the choice of
+    /// a partition, so that all windows of a key are in one.
+    #[doc(hidden)]
+    const WINDOW_SUFFIX: usize = 0;
+
+    /// The key with the end of its time window put in, which is not written with it; `end` gives it
+    /// by the window's start.
+    #[doc(hidden)]
+    fn with_window_end(self, _end: &dyn Fn(i64) -> i64) -> Self {
+        self
+    }
+
     /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null). After an
     /// error `out` may hold a part of them.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
@@ -148,6 +170,12 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// What Kafka's null is read as: an error for a type that has no null.
     fn decode_null(&self) -> Result<T, CodecError> {
         Err(CodecError::null())
+    }
+
+    /// How many bytes at the end of a key say in which window it is: they have no part in the choice
+    /// of a partition (Kafka's `WindowedStreamPartitioner`).
+    fn window_suffix(&self) -> usize {
+        0
     }
 }
 

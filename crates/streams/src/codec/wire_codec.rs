@@ -78,6 +78,10 @@ impl<T: Wire> Codec<T> for WireCodec<T> {
     fn decode_null(&self) -> Result<T, CodecError> {
         T::decode_null()
     }
+
+    fn window_suffix(&self) -> usize {
+        T::WINDOW_SUFFIX
+    }
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
         });
         let (topic, key) = (names.registration_topic, WireCodec::<Option<F>>::shared());
         let value: Arc<dyn Codec<_>> = Arc::new(SubscriptionCodec::new(WireCodec::<K>::shared()));
-        let formats = SinkFormats { key: key.clone(), value: value.clone(), partitioner: None };
+        let formats = SinkFormats::internal(key.clone(), value.clone());
         let registration_sink =
             add_internal_sink(&mut graph, names.registration_sink, send, &topic, formats);
         let registration_source =
@@ -170,6 +170,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             key: key.clone(),
             value: value.clone(),
             partitioner: Some(Arc::new(partition_of_response)),
+            window_suffix: 0,
         };
         let response_sink =
             add_internal_sink(&mut graph, names.response_sink, join, &topic, formats);

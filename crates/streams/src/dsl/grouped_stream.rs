@@ -5,7 +5,7 @@ use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
 use crate::operators;
 use crate::processor::Node;
-use crate::topology::NodeSetup;
+use crate::topology::{Graph, NodeSetup};
 
 /// A stream grouped by key, to be aggregated (Kafka's `KGroupedStream`). In every aggregation
 /// records with a null key or value are dropped and counted.
@@ -128,17 +128,30 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         store: Materialized<K, A>,
         factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<K, A> {
+        let name = store.name.clone();
+        self.aggregation::<R, K, A>(prefix, &name, |graph, node| store.attach(graph, node), factory)
+    }
+
+    /// Adds the node of an aggregation, with a repartitioning before it where it needs one; `attach`
+    /// gives it the store called `store`.
+    pub(super) fn aggregation<R: Wire, K2: Data, A: Data>(
+        &self,
+        prefix: &str,
+        store: &str,
+        attach: impl FnOnce(&mut Graph, usize),
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
+    ) -> KTable<K2, A> {
         let stream = &self.stream;
         let mut graph = stream.graph.borrow_mut();
         let name = graph.new_name(prefix);
         let parent = if stream.key_changed {
-            let base = self.name.as_deref().unwrap_or(&store.name);
+            let base = self.name.as_deref().unwrap_or(store);
             stream.add_repartition::<R>(&mut graph, base, None, false)
         } else {
             stream.node
         };
         let node = graph.add_processor(name, vec![parent], factory);
-        store.attach(&mut graph, node);
+        attach(&mut graph, node);
         graph.keyed.push(node);
         drop(graph);
         KTable::new(stream.graph.clone(), node)

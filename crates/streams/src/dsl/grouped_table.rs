@@ -156,7 +156,7 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let topic = repartition_topic(self.name.as_deref().unwrap_or(&store.name));
         let key = WireCodec::<K>::shared();
         let value: Arc<dyn Codec<Change<V>>> = Arc::new(ChangeCodec::new(WireCodec::<V>::shared()));
-        let formats = SinkFormats { key: key.clone(), value: value.clone(), partitioner: None };
+        let formats = SinkFormats::internal(key.clone(), value.clone());
         let sink = add_internal_sink(&mut graph, sink, self.select, &topic, formats);
         let source = add_internal_source(&mut graph, source, topic, None, key, value);
         let node = graph.add_processor(name, vec![source], factory);

@@ -2,10 +2,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::codec::{Codec, Data, Wire, WireCodec};
-use crate::processor::{KeyValueStore, StoreHandle};
-use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
+use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
+use crate::processor::{KeyValueStore, Segments, StoreHandle};
+use crate::record::{NumberedWindow, Windowed};
+use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
+use crate::windows::{EmitStrategy, JoinWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -25,6 +28,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     timestamped: bool,
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
+    retention: Option<Duration>,
     logs_headers: bool,
 }
 
@@ -38,6 +42,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             timestamped: true,
             caching: true,
             changelog: Some(BTreeMap::new()),
+            retention: None,
             logs_headers: false,
         }
     }
@@ -71,6 +76,20 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// For how long windows are kept, in stream time. Only for windowed aggregations, and at least
+    /// as long as their windows take records; by default as long as that.
+    #[doc(alias = "withRetention")]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
+    /// Has the changelog as another part of the program says.
+    pub(super) fn logging(mut self, changelog: Option<BTreeMap<String, String>>) -> Self {
+        self.changelog = changelog;
+        self
+    }
+
     /// Has the records of the changelog carry the headers of what was processed.
     pub(super) fn logging_headers(mut self) -> Self {
         self.logs_headers = true;
@@ -79,15 +98,34 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
-        let Self { name, key, value, timestamped, caching, changelog, logs_headers } = self;
+        if self.retention.is_some() {
+            let name = &self.name;
+            graph
+                .problems
+                .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
+        }
+        let key = self.key.clone();
+        self.add_as(graph, owner, key, ChangelogKind::Latest, None)
+    }
+
+    /// Adds a store whose keys are made of `K`.
+    fn add_as<K2: Data>(
+        self,
+        graph: &mut Graph,
+        owner: Option<usize>,
+        key: Arc<dyn Codec<K2>>,
+        kind: ChangelogKind,
+        segments: Option<Segments>,
+    ) -> StoreHandle<K2, V> {
+        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
-        let kind = ChangelogKind::Latest;
-        let spec = StoreSpec { name, kind, factory, timestamped, caching, changelog, owner };
+        let spec =
+            StoreSpec { name, kind, factory, timestamped, caching, changelog, owner, segments };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
     }
@@ -98,6 +136,82 @@ impl<K: Data, V: Data> Materialized<K, V> {
         let store = table.add_to(graph, Some(node)).number;
         graph.connect(node, store);
     }
+
+    /// Makes this the store of the windows that `node` aggregates.
+    pub(super) fn attach_windows<W: StoredWindow>(
+        mut self,
+        graph: &mut Graph,
+        node: usize,
+        windows: WindowStoreSpec,
+    ) {
+        let least = windows.retention;
+        let retention = self.retention.take().map_or(least, millis);
+        if retention < least {
+            graph.problems.push(format!(
+                "the store '{}' is to keep windows for {retention} ms, but they take records for {least} ms: ask for at least that much",
+                self.name
+            ));
+        }
+        let segments = Segments {
+            scanned: windows.scanned,
+            indexed: windows.emit == EmitStrategy::OnWindowClose,
+            dates_results: windows.is_session,
+            ..Segments::new(retention, W::SUFFIX)
+        };
+        let owner = (windows.emit == EmitStrategy::OnWindowUpdate).then_some(node);
+        // Where the windows of a key are looked for by range, Kafka Streams has no cache in front of a
+        // store whose windows are closed.
+        let caching = self.caching && !(segments.scanned && segments.indexed);
+        let store = Self { timestamped: !windows.is_session, caching, ..self };
+        let WindowStoreSpec { grace, end, .. } = windows;
+        graph.nodes[node].windows = Some(TableWindows { grace, end: end.clone() });
+        let key = Arc::new(WindowStoreCodec::new(store.key.clone(), end));
+        let kind = ChangelogKind::Windows { retention };
+        let key: Arc<dyn Codec<Windowed<K, W>>> = key;
+        let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
+        graph.connect(node, store);
+    }
+}
+
+impl<K: Data, V: Data> Materialized<K, V> {
+    /// Adds a store of the records of a stream that wait to be joined.
+    /// Of a store with a name of its own the changelog is compacted too, as in Kafka Streams.
+    pub(super) fn add_join_store(
+        self,
+        graph: &mut Graph,
+        windows: &JoinWindows,
+        has_own_name: bool,
+    ) -> usize {
+        let (retention, size) = (windows.retention(), windows.size());
+        let segments = Segments {
+            scanned: true,
+            numbered: true,
+            ..Segments::new(retention, NumberedWindow::SUFFIX)
+        };
+        let end = Arc::new(move |start: i64| start.saturating_add(size));
+        let key: Arc<dyn Codec<Windowed<K, NumberedWindow>>> =
+            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
+        let store = self.plain().without_cache().logging_headers();
+        let kind = match has_own_name {
+            true => ChangelogKind::Windows { retention },
+            false => ChangelogKind::JoinWindows { retention },
+        };
+        store.add_as(graph, None, key, kind, Some(segments)).number
+    }
+}
+
+/// What an aggregation asks of its store of windows.
+pub(super) struct WindowStoreSpec {
+    /// How long a window takes records, in milliseconds, counted from its time.
+    pub(super) retention: i64,
+    /// How long after its end a window still takes records.
+    pub(super) grace: i64,
+    /// Whether the windows of a key are looked for by range.
+    pub(super) scanned: bool,
+    pub(super) emit: EmitStrategy,
+    pub(super) is_session: bool,
+    /// Gives the end of a time window by its start.
+    pub(super) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
 }
 
 impl<K: Wire, V: Wire> Materialized<K, V> {

@@ -76,7 +76,8 @@ pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     let filter = graph.add_processor(names.filter, vec![parent], move |_| {
         operators::repartition_filter::<K, V>(filter_key.clone(), keeps_null_keys)
     });
-    add_internal_sink(graph, names.sink, filter, &names.topic, written.into());
+    let formats = SinkFormats { window_suffix: 0, ..written.into() };
+    add_internal_sink(graph, names.sink, filter, &names.topic, formats);
     add_internal_source(graph, names.source, names.topic, partitions, key, read)
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use millstream_state::{KeyRange, ScanOrder};
 
-use crate::codec::Data;
+use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
-    UpdateError, Updated,
+    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule,
+    TaskState, UpdateError, Updated,
 };
-use crate::record::{Change, Headers, Record, Timestamped};
+use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
 /// What a node may do: hand records on, reach its stores, write to topics.
 pub(crate) struct Context<'a> {
@@ -159,6 +159,39 @@ impl<'a> Context<'a> {
         store.downcast_mut().expect("typed handles made this store, so the types agree")
     }
 
+    /// Puts a value into a store that keeps several for one time; none is only logged.
+    pub(crate) fn put_numbered<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let number = self.store::<Windowed<K, NumberedWindow>, V>(store).next_number();
+        let window = NumberedWindow { start: timestamp, end: timestamp, number };
+        let key = Windowed { key, window };
+        let value = Timestamped { value, timestamp };
+        self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
+    }
+
+    /// The windows of a key whose times lie in `from..=to`, from a store of windows.
+    pub(crate) fn fetch<K: Data, W: StoredWindow, V: Data>(
+        &mut self,
+        store: usize,
+        any: &Windowed<K, W>,
+        from: i64,
+        to: i64,
+        order: ScanOrder,
+    ) -> Result<Vec<Found<W, V>>, NodeError> {
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<Windowed<K, W>, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        typed.fetch(&state.overlay, any, from, to, order).map_err(NodeError::from)
+    }
+
     /// Reads the value of a key from a table's store.
     pub(crate) fn read_table<K: Data, V: Data>(
         &mut self,
@@ -229,6 +262,26 @@ impl<'a> Context<'a> {
         headers: Headers,
         update: impl FnOnce(&K, Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
     ) -> NodeResult {
+        let updated = self.update_store(store, &key, timestamp, &headers, update)?;
+        match updated {
+            Some((change, timestamp)) => {
+                self.forward(Record { key, value: change, timestamp, headers })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// As [`update_table`](Self::update_table), but gives the change that is to be forwarded now, with
+    /// its timestamp, instead of forwarding it.
+    #[inline]
+    pub(crate) fn update_store<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        timestamp: i64,
+        headers: &Headers,
+        update: impl FnOnce(&K, Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
+    ) -> Result<Option<(Change<V>, i64)>, NodeError> {
         let keep_old = self.task.skips_failures();
         let name = self.node_name();
         let state: &mut TaskState = self.task;
@@ -236,18 +289,17 @@ impl<'a> Context<'a> {
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
+        let headers = headers.clone();
         let origin =
             Origin { source: state.origin.source, offset: state.origin.offset, timestamp, headers };
         let updated =
-            typed.update(&mut state.overlay, self.output, &key, &origin, keep_old, |old| {
-                update(&key, old)
+            typed.update(&mut state.overlay, self.output, key, &origin, keep_old, |old| {
+                update(key, old)
             });
         match updated {
-            Ok(Updated::Cached { evict: false }) => Ok(()),
-            Ok(Updated::Cached { evict: true }) => self.evict(store),
-            Ok(Updated::Written { change, timestamp }) => {
-                self.forward(Record { key, value: change, timestamp, headers: origin.headers })
-            }
+            Ok(Updated::Cached { evict: false }) => Ok(None),
+            Ok(Updated::Cached { evict: true }) => self.evict(store).map(|()| None),
+            Ok(Updated::Written { change, timestamp }) => Ok(Some((change, timestamp))),
             Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }

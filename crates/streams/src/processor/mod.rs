@@ -23,6 +23,7 @@ pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
-    CacheBudget, ChangelogTarget, KeyValueStore, StateStore, StoreOptions, UpdateError, Updated,
+    CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
+    StoreOptions, StoreTimes, UpdateError, Updated,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

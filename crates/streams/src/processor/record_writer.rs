@@ -13,6 +13,15 @@ pub(crate) struct SinkFormats<K: 'static, V: 'static> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) partitioner: Option<Arc<Partitioner<K, V>>>,
+    /// Bytes at the end of a key that have no part in the choice of its partition.
+    pub(crate) window_suffix: usize,
+}
+
+impl<K: Data, V: Data> SinkFormats<K, V> {
+    /// The formats of an internal topic, partitioned by the whole key.
+    pub(crate) fn internal(key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+        Self { key, value, partitioner: None, window_suffix: 0 }
+    }
 }
 
 impl<K, V> Clone for SinkFormats<K, V> {
@@ -21,20 +30,25 @@ impl<K, V> Clone for SinkFormats<K, V> {
             key: self.key.clone(),
             value: self.value.clone(),
             partitioner: self.partitioner.clone(),
+            window_suffix: self.window_suffix,
         }
     }
 }
 
 impl<K: Data, V: Data> From<Topic<K, V>> for SinkFormats<K, V> {
     fn from(topic: Topic<K, V>) -> Self {
-        Self { key: topic.key, value: topic.value, partitioner: topic.partitioner }
+        let Topic { key, value, partitioner, .. } = topic;
+        let window_suffix = key.window_suffix();
+        Self { key, value, partitioner, window_suffix }
     }
 }
 
 impl<K: Data, V: Data> SinkFormats<K, Option<V>> {
     /// Writes a table to a topic: `None` is a tombstone, which goes where its key goes.
     pub(crate) fn of_table(topic: Topic<K, V>) -> Self {
-        Self { key: topic.key, value: Arc::new(Nullable(topic.value)), partitioner: None }
+        let value = Arc::new(Nullable(topic.value));
+        let window_suffix = topic.key.window_suffix();
+        Self { key: topic.key, value, partitioner: None, window_suffix }
     }
 }
 
@@ -78,7 +92,8 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
         topic: TopicHandle,
         record: &Record<K, V>,
     ) -> Result<(), CodecError> {
-        let SinkFormats { key: key_codec, value: value_codec, partitioner } = &self.formats;
+        let SinkFormats { key: key_codec, value: value_codec, partitioner, window_suffix } =
+            &self.formats;
         let mut bytes = self.key_bytes.borrow_mut();
         bytes.clear();
         let key = if key_codec.is_null(&record.key) {
@@ -91,7 +106,10 @@ impl<K: Data, V: Data> RecordWriter<K, V> {
         let partition = match (partitioner, key) {
             (Some(choose), _) => choose(&record.key, &record.value, partitions) % partitions.max(1),
             (None, Some(_)) if partitions == 1 => 0,
-            (None, Some(key)) => partition_for_key(key, partitions),
+            (None, Some(key)) => {
+                let end = key.len().saturating_sub(*window_suffix);
+                partition_for_key(&key[..end], partitions)
+            }
             (None, None) => output.keyless_partition(topic),
         };
         let limit = output.max_record_bytes(topic);

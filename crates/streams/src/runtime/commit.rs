@@ -50,8 +50,7 @@ impl StreamThread {
         }
         self.collector.flush()?;
         failpoint::reached("after-produce");
-        let running = self.tasks.values().filter(|task| task.is_running());
-        let mut offsets: Vec<_> = running.clone().flat_map(|task| task.offsets()).collect();
+        let mut offsets: Vec<_> = self.running().flat_map(Task::offsets).collect();
         if offsets.is_empty() && !self.collector.has_uncommitted() {
             (self.since_commit, self.uncommitted) = (0, false);
             return Ok(false);
@@ -60,7 +59,7 @@ impl StreamThread {
         if offsets.is_empty() {
             // What the clock alone has made needs the group's word too that the member is not put
             // out: a transaction without offsets would be nobody's business.
-            offsets = running.flat_map(|task| task.positions()).collect();
+            offsets = self.running().flat_map(Task::positions).collect();
         }
         if self.is_exactly_once() {
             self.commit_transaction(&offsets)?;
@@ -84,6 +83,11 @@ impl StreamThread {
         (self.since_commit, self.uncommitted) = (0, false);
         self.purge(now);
         Ok(true)
+    }
+
+    /// The tasks at work.
+    fn running(&mut self) -> impl Iterator<Item = &mut Task> {
+        self.tasks.values_mut().filter(|task| task.is_running())
     }
 
     fn commit_transaction(

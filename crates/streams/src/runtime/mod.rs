@@ -18,6 +18,7 @@ mod requests;
 mod restore;
 mod restore_progress;
 mod state_choice;
+mod store_times;
 mod stream_thread;
 mod task;
 mod task_life;

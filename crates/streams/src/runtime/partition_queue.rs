@@ -71,7 +71,7 @@ impl PartitionQueue {
         };
         (self.fetched, self.consumed, self.committed) = (offset, offset, committed_offset);
         self.partition_time =
-            committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata));
+            committed.map_or(-1, |committed| decode_offset_metadata(&committed.metadata).0);
         Ok(())
     }
 
@@ -143,16 +143,16 @@ impl PartitionQueue {
         }
     }
 
-    /// What to commit, if it has moved since the last commit.
-    pub(super) fn to_commit(&self) -> Option<OffsetAndMetadata> {
-        (self.consumed > self.committed).then(|| self.position())
+    /// Whether it has moved since the last commit.
+    pub(super) fn has_moved(&self) -> bool {
+        self.consumed > self.committed
     }
 
-    /// Where it stands, as it is committed.
-    pub(super) fn position(&self) -> OffsetAndMetadata {
+    /// Where it stands, as it is committed, with what processors want kept.
+    pub(super) fn position(&self, kept: &[(String, i64)]) -> OffsetAndMetadata {
         OffsetAndMetadata {
             offset: self.consumed,
-            metadata: encode_offset_metadata(self.partition_time),
+            metadata: encode_offset_metadata(self.partition_time, kept),
         }
     }
 
@@ -183,7 +183,8 @@ mod tests {
         queue.push(RecordBatch::empty(5));
         queue.advance(0, None);
         assert!(queue.is_empty());
-        assert_eq!(queue.to_commit().map(|commit| commit.offset), Some(5));
+        assert!(queue.has_moved());
+        assert_eq!(queue.position(&[]).offset, 5);
     }
 
     #[test]
@@ -207,10 +208,12 @@ mod tests {
         ];
         for (committed, reset, is_repartition, expected) in rows {
             let mut queue = PartitionQueue::new(TopicPartition::new("t", 0), is_repartition);
-            let kept = committed
-                .map(|offset| OffsetAndMetadata { offset, metadata: encode_offset_metadata(7) });
+            let kept = committed.map(|offset| OffsetAndMetadata {
+                offset,
+                metadata: encode_offset_metadata(7, &[]),
+            });
             let started = queue.start(kept, log, reset);
-            let found = started.ok().map(|()| (queue.fetched, queue.to_commit().is_some()));
+            let found = started.ok().map(|()| (queue.fetched, queue.has_moved()));
             assert_eq!(found, expected, "{committed:?} {reset:?} {is_repartition}");
         }
     }

@@ -10,7 +10,7 @@ use super::partition_queue::PartitionQueue;
 use super::persistence::Persistence;
 use super::restore::{Restoration, TaskStart};
 use super::task_setup::TaskSetup;
-use super::{Config, RecordCollector};
+use super::{Config, RecordCollector, store_times};
 use crate::error::{Error, ErrorPolicies, Panic, Stage};
 use crate::processor::{
     ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Output, PunctuationType,
@@ -93,6 +93,7 @@ impl Task {
                 cache: cache.filter(|_| spec.caching).cloned(),
                 owner: spec.owner.map(|node| node_numbers[node]),
                 sends_old: spec.owner.is_some_and(|node| parts.nodes[node].sends_old),
+                segments: spec.segments,
             };
             stores.push((spec.factory)(StoreSetup { options }));
         }
@@ -147,7 +148,12 @@ impl Task {
         }
 
         let names = sub.stores.iter().map(|store| parts.stores[*store].name.as_str());
-        let overlay = setup.overlay(id, names.collect(), kept)?;
+        let mut overlay = setup.overlay(id, names.collect(), kept)?;
+        for (number, store) in sub.stores.iter().enumerate() {
+            if parts.stores[*store].segments.is_some() {
+                overlay.set_segmented(number);
+            }
+        }
         let mut state = TaskState {
             id,
             stores,
@@ -377,18 +383,27 @@ impl Task {
     }
 
     /// Offsets to commit.
-    pub(super) fn offsets(&self) -> impl Iterator<Item = (TopicPartition, OffsetAndMetadata)> {
-        self.queues.iter().filter_map(|queue| Some((queue.partition.clone(), queue.to_commit()?)))
+    pub(super) fn offsets(&mut self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        self.positions_of(PartitionQueue::has_moved)
+    }
+
+    /// Where it stands in each input, moved or not.
+    pub(super) fn positions(&mut self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        self.positions_of(|_| true)
+    }
+
+    fn positions_of(
+        &mut self,
+        wanted: impl Fn(&PartitionQueue) -> bool,
+    ) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+        let kept = store_times::kept(&mut self.state.stores);
+        let queues = self.queues.iter().filter(|queue| wanted(queue));
+        queues.map(|queue| (queue.partition.clone(), queue.position(&kept))).collect()
     }
 
     /// Bytes of store writes that wait for a commit.
     pub(super) fn pending_bytes(&self) -> usize {
         self.state.overlay.pending_bytes()
-    }
-
-    /// Where it stands in each input, moved or not.
-    pub(super) fn positions(&self) -> impl Iterator<Item = (TopicPartition, OffsetAndMetadata)> {
-        self.queues.iter().map(|queue| (queue.partition.clone(), queue.position()))
     }
 
     /// Repartition partitions with the offsets up to which they may be purged.

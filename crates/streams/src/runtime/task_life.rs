@@ -10,7 +10,7 @@ use super::partition_queue::PartitionQueue;
 use super::persistence::Persistence;
 use super::restore::TaskStart;
 use super::task::Phase;
-use super::{Config, RecordCollector, Task};
+use super::{Config, RecordCollector, Task, store_times};
 use crate::error::Error;
 
 /// After so many restored records a task waits until they are on the disk: more of them are not to
@@ -48,6 +48,9 @@ impl Task {
                 Err(error) => return Err(error.into()),
             };
             for (queue, committed) in self.queues.iter_mut().zip(committed) {
+                if let Some(committed) = &committed {
+                    store_times::restore(&mut self.state.stores, &committed.metadata);
+                }
                 let log = consumer.offsets(&queue.partition)?;
                 queue.start(committed, log, config.auto_offset_reset())?;
                 consumer.assign(&queue.partition, queue.fetched)?;
@@ -82,6 +85,10 @@ impl Task {
         }
         self.persistence.committed(self.state.overlay.pending_bytes(), now);
         self.state.overlay.commit()?;
+        for store in &mut self.state.stores {
+            store.expire(&mut self.state.overlay)?;
+            self.state.counters.dropped += store.take_expired();
+        }
         self.queues.iter_mut().for_each(PartitionQueue::mark_committed);
         Ok(())
     }

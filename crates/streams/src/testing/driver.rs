@@ -9,7 +9,7 @@ use millstream_state::MemoryBackend;
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::client::{TopicConsumer, TopicProducer};
-use crate::codec::Data;
+use crate::codec::{CodecError, Data, Wire};
 use crate::error::Error;
 use crate::query::{Answer, StoreLookup};
 use crate::record::Timestamped;
@@ -81,6 +81,8 @@ impl TopologyTestDriver {
     pub fn with_options(topology: &Topology, options: DriverOptions) -> Result<Self, Error> {
         let DriverOptions { config, partitions, commit_every, start_ms } = options;
         config.validate()?;
+        // Nobody else is there to take its tasks, however far the clock is moved.
+        let config = config.with_max_poll_interval(Duration::MAX);
         let clock = ManualClock::at(start_ms);
         let broker = EmbeddedBroker::builder().clock(Arc::new(clock.clone())).open()?;
         let plan = prepare_topics(topology, &config, &mut *broker.admin()?, Some(partitions))?;
@@ -166,6 +168,27 @@ impl TopologyTestDriver {
         let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
+    }
+
+    /// The entries of a store as bytes, as they are in the database.
+    #[doc(hidden)]
+    pub fn raw_entries(&mut self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        self.lookup(store)?.raw_entries(&mut self.thread)
+    }
+
+    /// What the suppression with the buffer `store` holds back: keys and their times, in the order in
+    /// which they will come out.
+    pub fn held_back<K: Wire>(&mut self, store: &str) -> Result<Vec<(K, i64)>, Error> {
+        let held = self.lookup(store)?.held_back(&mut self.thread)?.into_iter();
+        let decoded = held.map(|(key, time)| {
+            let key = K::decode(&key);
+            let format_error = |cause: CodecError| Error::StoreFormat {
+                store: store.to_owned(),
+                cause: cause.into(),
+            };
+            Ok((key.map_err(format_error)?, time))
+        });
+        decoded.collect()
     }
 
     /// Records dropped so far (Kafka's `dropped-records-total`).

@@ -275,11 +275,23 @@ impl TopologyParts {
     }
 }
 
-/// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`).
+/// How much longer than its store a changelog of windows keeps them, in milliseconds: Kafka's
+/// default of `windowstore.changelog.additional.retention.ms`.
+const ADDITIONAL_RETENTION: i64 = 24 * 60 * 60 * 1000;
+
+/// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`,
+/// `WindowedChangelogTopicConfig`).
 fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
     match kind {
         ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
+        ChangelogKind::Windows { retention } => windowed_configs("compact,delete", retention),
+        ChangelogKind::JoinWindows { retention } => windowed_configs("delete", retention),
     }
+}
+
+fn windowed_configs(policy: &str, retention: i64) -> BTreeMap<String, String> {
+    let retention = retention.saturating_add(ADDITIONAL_RETENTION).to_string();
+    created_with([("cleanup.policy", policy), ("retention.ms", &retention)])
 }
 
 /// Configs of an internal topic (`RepartitionTopicConfig`).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{generated_name, is_generated, repartition_topic};
-use crate::processor::{Node, SourceNode, StateStore, StoreOptions, TopicHandle};
+use crate::processor::{Node, Segments, SourceNode, StateStore, StoreOptions, TopicHandle};
 
 /// A topic as the topology names it; an internal one gets the application id in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +60,15 @@ pub(crate) enum NodeKind {
     Sink { topic: SinkTopic, factory: NodeFactory },
 }
 
+/// The windows in the keys of a table.
+#[derive(Clone)]
+pub(crate) struct TableWindows {
+    /// How long after its end a window still takes records, in milliseconds.
+    pub(crate) grace: i64,
+    /// Gives the end of a time window by its start.
+    pub(crate) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
+}
+
 #[derive(Clone)]
 pub(crate) struct NodeSpec {
     pub(crate) name: String,
@@ -75,6 +84,8 @@ pub(crate) struct NodeSpec {
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
     pub(crate) companions: Vec<(Companion, &'static str)>,
+    /// For a windowed aggregation, what its windows are.
+    pub(crate) windows: Option<TableWindows>,
 }
 
 /// Something that is called after a node.
@@ -99,6 +110,10 @@ pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + S
 pub(crate) enum ChangelogKind {
     /// The latest value of each key.
     Latest,
+    /// Windows, for so many milliseconds.
+    Windows { retention: i64 },
+    /// Records that wait for others to be joined with, for so many milliseconds.
+    JoinWindows { retention: i64 },
 }
 
 #[derive(Clone)]
@@ -112,6 +127,8 @@ pub(crate) struct StoreSpec {
     pub(crate) changelog: Option<BTreeMap<String, String>>,
     /// The node that forwards what the store's cache gives at a flush.
     pub(crate) owner: Option<usize>,
+    /// For a store of windows, how they lie in the database.
+    pub(crate) segments: Option<Segments>,
 }
 
 /// A repartition topic, without the application id.
@@ -186,6 +203,7 @@ impl Graph {
             shares_store: false,
             sends_old: false,
             companions: Vec::new(),
+            windows: None,
         });
         self.nodes.len() - 1
     }
@@ -221,6 +239,16 @@ impl Graph {
                 self.send_old_values(parent);
             }
         }
+    }
+
+    /// The windows in the keys of the table node `node`, those with the longest grace if it is made of
+    /// several tables (Kafka's `GraphGraceSearchUtil`).
+    pub(crate) fn windows_above(&self, node: usize) -> Option<TableWindows> {
+        if let Some(windows) = &self.nodes[node].windows {
+            return Some(windows.clone());
+        }
+        let above = self.nodes[node].parents.iter().filter_map(|node| self.windows_above(*node));
+        above.max_by_key(|windows| windows.grace)
     }
 
     /// Gives a node a name of its own, and those called after it names that go with it.

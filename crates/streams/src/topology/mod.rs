@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(crate) use graph::{
     ChangelogKind, Companion, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic,
-    StoreSetup, StoreSpec, TopicRef,
+    StoreSetup, StoreSpec, TableWindows, TopicRef,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;

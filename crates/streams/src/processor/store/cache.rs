@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::ops::Bound;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -29,13 +31,32 @@ pub(super) struct WriteBackCache<V> {
     slots: Vec<Slot<V>>,
     table: HashTable<u32>,
     dirty: Vec<u32>,
+    /// The slots by key, for stores that are scanned.
+    ordered: Option<BTreeMap<Box<[u8]>, u32>>,
     hand: usize,
     budget: CacheBudget,
 }
 
 impl<V> WriteBackCache<V> {
-    pub(super) fn new(budget: CacheBudget) -> Self {
-        Self { slots: Vec::new(), table: HashTable::new(), dirty: Vec::new(), hand: 0, budget }
+    pub(super) fn new(budget: CacheBudget, ordered: bool) -> Self {
+        Self {
+            slots: Vec::new(),
+            table: HashTable::new(),
+            dirty: Vec::new(),
+            ordered: ordered.then(BTreeMap::new),
+            hand: 0,
+            budget,
+        }
+    }
+
+    /// The slots between two keys, clean ones too, in byte order of the keys. Only in a cache that
+    /// keeps order.
+    pub(super) fn range(
+        &self,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+    ) -> impl Iterator<Item = &Slot<V>> {
+        let numbers = self.ordered.iter().flat_map(move |ordered| ordered.range::<[u8], _>(bounds));
+        numbers.map(|(_, number)| &self.slots[*number as usize])
     }
 
     #[inline]
@@ -44,6 +65,11 @@ impl<V> WriteBackCache<V> {
         let number = *self.table.find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
         self.slots[number as usize].referenced = true;
         Some(number)
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        self.table.find(hash(key), |slot| &*self.slots[*slot as usize].key == key).is_some()
     }
 
     /// Adds a key that is not there; `value_bytes` is the size of its encoded value, if known.
@@ -65,6 +91,9 @@ impl<V> WriteBackCache<V> {
             referenced: true,
             bytes,
         });
+        if let Some(ordered) = &mut self.ordered {
+            ordered.insert(key_bytes.into(), number);
+        }
         let slots = &self.slots;
         self.table.insert_unique(hash(key_bytes), number, |slot| hash(&slots[*slot as usize].key));
         number
@@ -151,7 +180,14 @@ impl<V> WriteBackCache<V> {
     }
 
     fn repoint(&mut self, number: u32, to: Option<u32>) {
-        let hash = hash(&self.slots[number as usize].key);
+        let key = &self.slots[number as usize].key;
+        let hash = hash(key);
+        if let Some(ordered) = &mut self.ordered {
+            match to {
+                Some(to) => ordered.insert((**key).into(), to),
+                None => ordered.remove(&**key),
+            };
+        }
         if let Ok(mut entry) = self.table.find_entry(hash, |slot| *slot == number) {
             match to {
                 Some(to) => *entry.get_mut() = to,
@@ -167,6 +203,7 @@ impl<V> WriteBackCache<V> {
         self.slots.clear();
         self.table.clear();
         self.dirty.clear();
+        self.ordered.as_mut().map(BTreeMap::clear);
         self.hand = 0;
     }
 }

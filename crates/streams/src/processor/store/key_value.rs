@@ -1,17 +1,19 @@
-use std::any::Any;
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use millstream_broker::{Headers, RecordBatch};
-use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder};
+use millstream_broker::Headers;
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::cache::WriteBackCache;
+use super::closing::Closing;
+use super::segments::Segments;
+use super::times::StoreTimes;
 use crate::codec::{
     Codec, CodecError, Data, TIMESTAMP_BYTES, decode_timestamped, encode_timestamped,
 };
 use crate::error::{BoxError, Error};
-use crate::processor::{Context, NodeError, NodeResult, Origin, Output, StateStore, StoreOptions};
+use crate::processor::{Origin, Output, StateStore, StoreOptions};
 use crate::record::{Change, Record, Timestamped};
 
 /// What became of an update.
@@ -41,13 +43,24 @@ impl From<Error> for UpdateError {
 
 /// A key-value store of one task, timestamped or plain: a write-back cache of live values in front
 /// of the task's overlay. In a plain store the timestamp of a value is only that of its last write.
+///
+/// A store of windows is one whose keys are windowed: in the database its keys begin with their
+/// segment, and what is older than its retention is neither read nor written.
 pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
-    options: StoreOptions,
-    key_codec: Arc<dyn Codec<K>>,
+    pub(super) options: StoreOptions,
+    pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
-    cache: Option<WriteBackCache<V>>,
+    pub(super) cache: Option<WriteBackCache<V>>,
     key_bytes: Vec<u8>,
     value_bytes: Vec<u8>,
+    pub(super) times: StoreTimes,
+    pub(super) closing: Closing,
+    /// The highest time of a window, written or still cached.
+    pub(super) newest: i64,
+    /// Writes of windows that were too old.
+    pub(super) expired: u64,
+    /// Segments before this one are gone from the database.
+    pub(super) dropped_before: u64,
     /// Whether the records of its changelog carry headers.
     logs_headers: bool,
 }
@@ -58,7 +71,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         key_codec: Arc<dyn Codec<K>>,
         value_codec: Arc<dyn Codec<V>>,
     ) -> Self {
-        let cache = options.cache.clone().map(WriteBackCache::new);
+        let ordered = options.segments.is_some_and(|segments| segments.scanned);
+        let cache = options.cache.clone().map(|budget| WriteBackCache::new(budget, ordered));
         Self {
             options,
             key_codec,
@@ -66,8 +80,33 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             cache,
             key_bytes: Vec::new(),
             value_bytes: Vec::new(),
+            times: StoreTimes::default(),
+            closing: Closing::default(),
+            newest: -1,
+            expired: 0,
+            dropped_before: 0,
             logs_headers: false,
         }
+    }
+
+    /// What the store and its operator know of time.
+    pub(crate) fn times_mut(&mut self) -> &mut StoreTimes {
+        &mut self.times
+    }
+
+    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
+    pub(crate) fn earliest(&self) -> Option<i64> {
+        self.closing.earliest
+    }
+
+    /// Notes the earliest of all entries.
+    pub(crate) fn set_earliest(&mut self, time: i64) {
+        self.closing.earliest = Some(time);
+    }
+
+    /// Notes an entry that has come.
+    pub(crate) fn note_earliest(&mut self, time: i64) {
+        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
     }
 
     /// Says whether the records of the changelog carry the headers of what was processed.
@@ -76,7 +115,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     #[cold]
-    fn format_error(&self, cause: CodecError) -> Error {
+    pub(super) fn format_error(&self, cause: CodecError) -> Error {
         Error::StoreFormat { store: self.options.name.to_string(), cause: cause.into() }
     }
 
@@ -87,16 +126,44 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     fn encode_key(&mut self, key: &K) -> Result<(), Error> {
-        self.key_bytes.clear();
+        let mut bytes = std::mem::take(&mut self.key_bytes);
+        bytes.clear();
+        let encoded = self.append_key(key, &mut bytes);
+        self.key_bytes = bytes;
+        encoded
+    }
+
+    /// Appends the key as the database has it.
+    #[inline]
+    fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
+        if let Some(segments) = &self.options.segments {
+            out.resize(out.len() + segments.prefix(), 0);
+        }
         let encoded = if self.key_codec.is_null(key) {
             Err(CodecError::new("a store has no place for a null key"))
         } else {
-            self.key_codec.encode(key, &mut self.key_bytes)
+            self.key_codec.encode(key, out)
         };
-        encoded.map_err(|cause| self.encode_error(&cause))
+        encoded.map_err(|cause| self.encode_error(&cause))?;
+        if let Some(segments) = &self.options.segments {
+            segments.fill_prefix(out);
+        }
+        Ok(())
     }
 
-    fn decode_value(&self, bytes: &[u8]) -> Result<Timestamped<V>, Error> {
+    /// Bytes in front of a key in the database that its changelog does not have.
+    #[inline]
+    pub(super) fn prefix(&self) -> usize {
+        self.options.segments.as_ref().map_or(0, Segments::prefix)
+    }
+
+    /// Reads a key from the bytes in the database.
+    pub(super) fn decode_key(&self, key: &[u8]) -> Result<K, Error> {
+        let key = key.get(self.prefix()..).unwrap_or_default();
+        self.key_codec.decode(key).map_err(|cause| self.format_error(cause))
+    }
+
+    pub(super) fn decode_value(&self, bytes: &[u8]) -> Result<Timestamped<V>, Error> {
         let decoded = if self.options.timestamped {
             decode_timestamped(bytes, &*self.value_codec)
         } else {
@@ -116,12 +183,33 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         encoded.map_err(|cause| self.encode_error(&cause))
     }
 
+    /// What the store holds for a value; `None` for none.
+    pub(super) fn encoded_value(
+        &self,
+        value: Option<&Timestamped<V>>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(value) = value else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.encode_value(value, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Whether the cache has something to say of a key of the database.
+    pub(super) fn is_cached(&self, key: &[u8]) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.has(key))
+    }
+
     /// Reads the value under the encoded key from below the cache, and its size.
     fn load(
         &self,
         overlay: &Overlay,
         key: &[u8],
     ) -> Result<(Option<Timestamped<V>>, usize), Error> {
+        if let Some(segments) = &self.options.segments
+            && segments.time(key).is_none_or(|time| time < segments.first_seen(self.times.store))
+        {
+            return Ok((None, 0));
+        }
         match overlay.get(self.options.number, key)? {
             Some(bytes) => Ok((Some(self.decode_value(&bytes)?), bytes.len())),
             None => Ok((None, 0)),
@@ -181,14 +269,27 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         update: impl FnOnce(Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
     ) -> Result<Updated<V>, UpdateError> {
         self.encode_key(key)?;
+        if let Some(segments) = &self.options.segments {
+            self.newest = self.newest.max(segments.time(&self.key_bytes).unwrap_or(-1));
+        }
         let number = self.cached(overlay)?;
         if let (Some(cache), Some(number)) = (&mut self.cache, number) {
             let slot = cache.slot(number);
+            let was = slot.value.is_some();
             let old = if keep_old { slot.value.clone() } else { slot.value.take() };
             let new = update(old).map_err(UpdateError::User)?;
             slot.value = present(&*self.value_codec, new).0;
             slot.origin = origin.clone();
+            let is = slot.value.is_some();
             cache.mark_dirty(number);
+            if let Some(segments) = &self.options.segments
+                && was != is
+            {
+                // What is to be closed is found there, flushed or not.
+                let number = self.options.number;
+                self.closing.note(segments, overlay, number, &self.key_bytes, is);
+            }
+            let Some(cache) = &self.cache else { return Ok(Updated::Cached { evict: false }) };
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
         let (old, _) = self.load(overlay, &self.key_bytes)?;
@@ -222,7 +323,27 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         self.value_bytes = value_bytes;
         encoded?;
         let bytes = value.map(|_| &*self.value_bytes);
-        overlay.write(self.options.number, key, bytes);
+        let number = self.options.number;
+        let live = match &self.options.segments {
+            None => Some(true),
+            // There is nothing to delete; only the changelog hears of it.
+            Some(segments) if segments.numbered && bytes.is_none() => None,
+            Some(segments) => {
+                let time = segments.time(key).unwrap_or(-1);
+                self.times.store = self.times.store.max(time);
+                let live = segments.segment(time) >= segments.first_kept(self.times.store);
+                if live && self.cache.is_none() {
+                    self.closing.note(segments, overlay, number, key, bytes.is_some());
+                }
+                Some(live)
+            }
+        };
+        match live {
+            Some(true) => overlay.write(number, key, bytes),
+            Some(false) => self.expired += 1,
+            None => {}
+        }
+        let key = &key[self.prefix()..];
         if let Some(changelog) = self.options.changelog {
             // The changelog holds the plain value; its record's timestamp is the value's.
             let logged = bytes.map(|bytes| &bytes[prefix..]);
@@ -239,7 +360,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
-    fn flush_slot(
+    pub(super) fn flush_slot(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -281,8 +402,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if self.options.owner.is_none() {
             return Ok(None);
         }
-        let key = self.key_codec.decode(key_bytes).map_err(|cause| self.format_error(cause))?;
-        let timestamp = new.as_ref().map_or(origin.timestamp, |new| new.timestamp);
+        let key = self.decode_key(key_bytes)?;
+        let mut timestamp = new.as_ref().map_or(origin.timestamp, |new| new.timestamp);
+        if let Some(segments) = self.options.segments.filter(|segments| segments.dates_results) {
+            timestamp = segments.time(key_bytes).unwrap_or(timestamp);
+        }
         let old = old.filter(|_| self.options.sends_old);
         let change = Change { new: new.map(|new| new.value), old: old.map(|old| old.value) };
         let record = Record { key, value: change, timestamp, headers: origin.headers.clone() };
@@ -326,22 +450,20 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let mut cached = Vec::new();
         for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
             if range.contains(&slot.key) {
-                let value = match &slot.value {
-                    Some(value) => {
-                        let mut bytes = Vec::new();
-                        self.encode_value(value, &mut bytes)?;
-                        Some(Cow::Owned(bytes))
-                    }
-                    None => None,
-                };
-                cached.push((Cow::Borrowed(&*slot.key), value));
+                let value = self.encoded_value(slot.value.as_ref())?;
+                cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
             }
         }
         let entries = overlay.scan_under(self.options.number, &range, order, cached);
+        let seen = |key: &[u8]| match &self.options.segments {
+            None => true,
+            Some(segments) => segments.is_seen(key, self.times.store),
+        };
+        let entries =
+            entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
         Ok(entries.map(|entry| {
             let (key, value) = entry?;
-            let key = self.key_codec.decode(&key).map_err(|cause| self.format_error(cause))?;
-            Ok((key, self.decode_value(&value)?))
+            Ok((self.decode_key(&key)?, self.decode_value(&value)?))
         }))
     }
 
@@ -358,7 +480,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     /// The key's bytes, for ranges.
     pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        self.key_codec.encode(key, &mut bytes).map_err(|cause| self.encode_error(&cause))?;
+        self.append_key(key, &mut bytes)?;
         Ok(bytes)
     }
 
@@ -375,60 +497,4 @@ fn present<V: 'static>(
     let Timestamped { value, timestamp } = new;
     let value = value.filter(|value| !codec.is_null(value));
     (value.map(|value| Timestamped { value, timestamp }), timestamp)
-}
-
-impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
-    }
-
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |ctx, store| {
-            let dirty = match &mut ctx.store::<K, V>(store).cache {
-                Some(cache) => cache.take_dirty(),
-                None => return Ok(()),
-            };
-            for number in dirty {
-                let task = &mut *ctx.task;
-                let typed: &mut Self = task.stores[store]
-                    .as_any_mut()
-                    .downcast_mut()
-                    .expect("this function was given out by a store of these types");
-                let owner = typed.options.owner;
-                let flushed = typed
-                    .flush_slot(&mut task.overlay, ctx.output, number)
-                    .map_err(NodeError::from)?;
-                if let (Some((origin, record)), Some(owner)) = (flushed, owner) {
-                    ctx.forward_from(owner, origin, record)?;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    fn evict(&mut self) {
-        if let Some(cache) = &mut self.cache {
-            cache.evict();
-        }
-    }
-
-    fn restore(&self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
-        let mut next = None;
-        for record in records.iter() {
-            next = Some(record.offset + 1);
-            let Some(key) = record.key else { continue };
-            match record.value {
-                None => into.push(key, None),
-                Some(value) if self.options.timestamped => {
-                    into.push(key, Some(&[&record.timestamp.to_be_bytes(), value]));
-                }
-                Some(value) => into.push(key, Some(&[value])),
-            }
-        }
-        next
-    }
 }

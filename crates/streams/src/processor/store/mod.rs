@@ -2,21 +2,31 @@
 
 mod budget;
 mod cache;
+mod change_buffer;
+mod closing;
 mod handle;
 mod key_value;
+mod segments;
 mod slot_key;
+mod task_side;
+mod times;
+mod windows;
 
 use std::any::Any;
 use std::sync::Arc;
 
 use millstream_broker::RecordBatch;
-use millstream_state::RestoreBatch;
+use millstream_state::{Overlay, RestoreBatch, StateError};
 
 use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
+pub(crate) use change_buffer::ChangeBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
+pub(crate) use segments::Segments;
+pub(crate) use times::StoreTimes;
+pub(crate) use windows::Found;
 
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {
@@ -33,7 +43,22 @@ pub(crate) trait StateStore: Send {
 
     /// Turns records of the changelog into what the store keeps of them. Gives the offset after the
     /// last of them, if there are any.
-    fn restore(&self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64>;
+    fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64>;
+
+    /// Its name and what it knows of time, if that is to be committed with the offsets.
+    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
+        None
+    }
+
+    /// How many writes it has refused since the last call, as they were too old.
+    fn take_expired(&mut self) -> u64 {
+        0
+    }
+
+    /// After a commit: deletes what is too old.
+    fn expire(&mut self, _overlay: &mut Overlay) -> Result<(), StateError> {
+        Ok(())
+    }
 }
 
 /// Where a store logs its changes.
@@ -58,4 +83,6 @@ pub(crate) struct StoreOptions {
     pub(crate) owner: Option<u32>,
     /// Whether changes carry the old value.
     pub(crate) sends_old: bool,
+    /// For a store of windows, how they lie in the database.
+    pub(crate) segments: Option<Segments>,
 }

@@ -1,0 +1,258 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::materialized::WindowStoreSpec;
+use super::{GroupedStream, KTable, Materialized};
+use crate::codec::{Data, Presence, Wire};
+use crate::error::BoxError;
+use crate::operators;
+use crate::processor::Node;
+use crate::record::{TimeWindow, Windowed};
+use crate::windows::{EmitStrategy, FixedWindows, SlidingWindows};
+
+/// Which windows.
+#[derive(Clone, Debug)]
+enum Kind {
+    Fixed(FixedWindows),
+    Sliding(SlidingWindows),
+}
+
+/// A grouped stream divided into windows, to be aggregated (Kafka's `TimeWindowedKStream`): the
+/// result is a table whose keys are keys in windows. Made by
+/// [`windowed_by`](GroupedStream::windowed_by).
+///
+/// | A record | Tumbling, hopping, unlimited | Sliding |
+/// |---|---|---|
+/// | with a null key | is dropped and counted | is dropped and counted |
+/// | with a null value | reaches the aggregator | is dropped and counted |
+/// | out of order | updates its windows | updates its windows and may make new ones |
+/// | for a window whose end and grace stream time has passed | is dropped and counted, for that window | is dropped and counted |
+#[doc(alias = "TimeWindowedKStream")]
+pub struct TimeWindowedStream<K, V> {
+    grouped: GroupedStream<K, V>,
+    kind: Kind,
+    emit: EmitStrategy,
+}
+
+impl<K, V> fmt::Debug for TimeWindowedStream<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimeWindowedStream")
+            .field("windows", &self.kind)
+            .field("emit", &self.emit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
+    pub(super) fn fixed(grouped: GroupedStream<K, V>, windows: FixedWindows) -> Self {
+        Self { grouped, kind: Kind::Fixed(windows), emit: EmitStrategy::default() }
+    }
+
+    pub(super) fn sliding(grouped: GroupedStream<K, V>, windows: SlidingWindows) -> Self {
+        Self { grouped, kind: Kind::Sliding(windows), emit: EmitStrategy::default() }
+    }
+
+    /// When results are handed on: updates by default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{EmitStrategy, TimeWindows, testing::check};
+    /// // A window of 10 ms is handed on when a record comes after its end.
+    /// check(
+    ///     |s| {
+    ///         let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    ///         let windowed = s.group_by_key().windowed_by(windows);
+    ///         let counts = windowed.emit(EmitStrategy::OnWindowClose).count("n");
+    ///         counts.to_stream().map(|w, n| (w.key, n))
+    ///     },
+    ///     "a:x@1 a:y@2 a:z@10",
+    ///     "a:2@2",
+    /// );
+    /// ```
+    #[doc(alias = "emitStrategy")]
+    pub fn emit(mut self, strategy: EmitStrategy) -> Self {
+        self.emit = strategy;
+        self
+    }
+
+    /// Counts the records of each key and window.
+    ///
+    /// ```text
+    /// records   a         a    a              windows of 10 ms
+    /// time      1         9    12
+    /// results   [0,10):1  [0,10):2  [10,20):1
+    /// ```
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{TimeWindows, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    ///         let counts = s.group_by_key().windowed_by(windows).count("n");
+    ///         counts.to_stream().map(|w, n| (format!("{}{}", w.key, w.window.start), n))
+    ///     },
+    ///     "a:x@1 a:y@9 a:z@12",
+    ///     "a0:1 a0:2 a10:1",
+    /// );
+    /// ```
+    pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
+        let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
+        match self.grouped.stream.key_changed && matches!(self.kind, Kind::Fixed(_)) {
+            // Behind a repartition topic nobody else reads the values, so they are not decoded.
+            true => {
+                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
+                    count(k, n)
+                })
+            }
+            false => {
+                self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| count(k, n))
+            }
+        }
+    }
+
+    /// Combines the values of each key and window: the first one is taken as it is. A result that is
+    /// null (the `None` of an `Option`) deletes the window.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{TimeWindows, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let windows = TimeWindows::tumbling(Duration::from_millis(10));
+    ///         let joined = s.group_by_key().windowed_by(windows).reduce("r", |a, b| a + &b);
+    ///         joined.to_stream().map(|w, v| (w.key, v))
+    ///     },
+    ///     "a:x@1 a:y@9 a:z@12",
+    ///     "a:x a:xy a:z",
+    /// );
+    /// ```
+    pub fn reduce(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        reducer: impl Fn(V, V) -> V + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, V> {
+        self.try_reduce(store, move |old, new| Ok(reducer(old, new)))
+    }
+
+    /// As [`reduce`](Self::reduce), with a closure that can fail.
+    pub fn try_reduce(
+        &self,
+        store: impl Into<Materialized<K, V>>,
+        reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, V> {
+        self.fold_as::<V, V>("KSTREAM-REDUCE-", store.into(), move |_, value, old| match old {
+            Some(old) => reducer(old, value),
+            None => Ok(value),
+        })
+    }
+
+    /// Folds the values of each key and window into an aggregate, beginning with what `initializer`
+    /// gives. A result that is null (the `None` of an `Option`) deletes the window.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{SlidingWindows, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let windows = SlidingWindows::of_time_difference(Duration::from_millis(10));
+    ///         let windowed = s.group_by_key().windowed_by(windows);
+    ///         let all = windowed.aggregate("a", String::new, |_, v, all| all + &v);
+    ///         all.to_stream().map(|w, v| (format!("{}{}", w.key, w.window.start), v))
+    ///     },
+    ///     "a:x@20 a:y@25",
+    ///     "a10:x a21:y a15:xy",
+    /// );
+    /// ```
+    pub fn aggregate<A: Data>(
+        &self,
+        store: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> A + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        self.try_aggregate(store, initializer, move |key, value, aggregate| {
+            Ok(aggregator(key, value, aggregate))
+        })
+    }
+
+    /// As [`aggregate`](Self::aggregate), with a closure that can fail.
+    pub fn try_aggregate<A: Data>(
+        &self,
+        store: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        self.fold_as::<V, A>("KSTREAM-AGGREGATE-", store.into(), move |key, value, old| {
+            aggregator(key, value, old.unwrap_or_else(&initializer))
+        })
+    }
+
+    /// Adds the aggregation of what arrives as `R`.
+    fn fold_as<R: Wire, A: Data>(
+        &self,
+        prefix: &str,
+        store: Materialized<K, A>,
+        fold: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        let emit = self.emit;
+        let (spec, problem) = match &self.kind {
+            Kind::Fixed(windows) => {
+                let ends = windows.clone();
+                let no_end = (emit == EmitStrategy::OnWindowClose && !windows.closes()).then(|| {
+                    "its windows never close, so nothing would ever be handed on: leave `emit(..)` as it is".to_owned()
+                });
+                (
+                    self.store_spec(windows.retention(), windows.grace(), false, move |start| {
+                        ends.end(start)
+                    }),
+                    windows.problem().or(no_end),
+                )
+            }
+            Kind::Sliding(windows) => {
+                let difference = windows.difference;
+                let end = move |start: i64| start.saturating_add(difference);
+                (self.store_spec(windows.retention(), windows.grace, true, end), None)
+            }
+        };
+        if let Some(problem) = problem {
+            let problem = format!("the aggregation '{}': {problem}", store.name);
+            self.grouped.stream.graph.borrow_mut().problems.push(problem);
+        }
+        let (kind, fold) = (self.kind.clone(), Arc::new(fold));
+        let emit_final = emit == EmitStrategy::OnWindowClose;
+        let name = store.name.clone();
+        self.grouped.aggregation::<R, _, _>(
+            prefix,
+            &name,
+            |graph, node| store.attach_windows::<TimeWindow>(graph, node, spec),
+            move |setup| -> Box<dyn Node> {
+                let (store, fold) = (setup.stores[0], fold.clone());
+                match &kind {
+                    Kind::Fixed(windows) => {
+                        operators::window_aggregate(store, windows.clone(), emit_final, fold)
+                    }
+                    Kind::Sliding(windows) => {
+                        operators::sliding_aggregate(store, *windows, emit_final, fold)
+                    }
+                }
+            },
+        )
+    }
+
+    fn store_spec(
+        &self,
+        retention: i64,
+        grace: i64,
+        scanned: bool,
+        end: impl Fn(i64) -> i64 + Send + Sync + 'static,
+    ) -> WindowStoreSpec {
+        WindowStoreSpec {
+            retention,
+            grace,
+            scanned,
+            emit: self.emit,
+            is_session: false,
+            end: Arc::new(end),
+        }
+    }
+}

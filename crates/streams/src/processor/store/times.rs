@@ -1,0 +1,37 @@
+/// What a windowed store and the operator before it know of time, in milliseconds, -1 for nothing. It
+/// is committed together with the input's offsets, so that a restart goes on as if there had been
+/// none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoreTimes {
+    /// The operator's stream time: the highest timestamp that has come to it.
+    pub(crate) stream: i64,
+    /// The highest time of a window that was written.
+    pub(crate) store: i64,
+    /// Up to where windows have been closed and handed on.
+    pub(crate) emitted: i64,
+    /// From when on records wait for a partner, as far as was looked; the highest time there is when
+    /// none does.
+    pub(crate) waiting: i64,
+    /// The number of the last value in a store that numbers them.
+    pub(crate) number: i64,
+}
+
+impl Default for StoreTimes {
+    fn default() -> Self {
+        Self { stream: -1, store: -1, emitted: -1, waiting: -1, number: -1 }
+    }
+}
+
+impl StoreTimes {
+    /// Each time that is known, with what distinguishes its name from the store's. Kafka Streams
+    /// keeps one of them, and calls it as the store.
+    pub(crate) fn named(&mut self) -> [(&'static str, &mut i64); 5] {
+        [
+            ("", &mut self.emitted),
+            ("/stream", &mut self.stream),
+            ("/store", &mut self.store),
+            ("/waiting", &mut self.waiting),
+            ("/number", &mut self.number),
+        ]
+    }
+}
