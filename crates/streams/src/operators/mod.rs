@@ -77,7 +77,7 @@ pub(crate) use to_stream::to_stream;
 pub(crate) use window_aggregate::window_aggregate;
 
 use crate::codec::Data;
-use crate::processor::{Context, Node, NodeError, NodeResult, take};
+use crate::processor::{Context, Layer, Node, NodeError, NodeResult, take};
 use crate::record::{Change, Record, Timestamped};
 
 /// A node that is one function of a typed record.
@@ -114,16 +114,22 @@ struct ViewNode<K, I, V, F, G> {
 impl<K: Data, I: Data, V: Data, F, G> Node for ViewNode<K, I, V, F, G>
 where
     F: Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send,
-    G: Fn(&mut Context<'_>, &K) -> Result<Option<Timestamped<V>>, NodeError> + Send,
+    G: Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError> + Send,
 {
     #[inline]
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         (self.function)(ctx, take(record))
     }
 
-    fn table_value(&self, ctx: &mut Context<'_>, key: &dyn Any, found: &mut dyn Any) -> NodeResult {
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        key: &dyn Any,
+        layer: Layer,
+        found: &mut dyn Any,
+    ) -> NodeResult {
         let key = key.downcast_ref::<K>().expect("typed handles wired this table to its reader");
-        let value = (self.value)(ctx, key)?;
+        let value = (self.value)(ctx, key, layer)?;
         *found.downcast_mut().expect("typed handles wired this table to its reader") = value;
         Ok(())
     }
@@ -133,7 +139,9 @@ where
 /// store keeps the table.
 fn view_node<K: Data, I: Data, V: Data>(
     function: impl Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send + 'static,
-    value: impl Fn(&mut Context<'_>, &K) -> Result<Option<Timestamped<V>>, NodeError> + Send + 'static,
+    value: impl Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError>
+    + Send
+    + 'static,
 ) -> Box<dyn Node> {
     Box::new(ViewNode { function, value, types: PhantomData })
 }

@@ -7,8 +7,8 @@ use millstream_state::{KeyRange, ScanOrder};
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
-    UpdateError, Updated,
+    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule,
+    TaskState, UpdateError, Updated,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -198,30 +198,54 @@ impl<'a> Context<'a> {
         store: usize,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.read_table_at(store, key, Layer::Present)
+    }
+
+    fn read_table_at<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let typed: &mut KeyValueStore<K, V> = state.stores[store]
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        typed.get(&state.overlay, key).map_err(NodeError::from)
+        let value = match layer {
+            Layer::Present => typed.get(&state.overlay, key),
+            Layer::Flushed => typed.get_flushed(&state.overlay, key),
+        };
+        value.map_err(NodeError::from)
     }
 
     /// The present value of a key in the table of a node, by its number in the task: out of its
     /// store, or worked out from the tables it is made of.
+    #[inline]
     pub(crate) fn table_value<K: Data, V: Data>(
         &mut self,
         table: u32,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.table_value_at(table, key, Layer::Present)
+    }
+
+    /// As [`table_value`](Self::table_value), read at a layer.
+    pub(crate) fn table_value_at<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
         let nodes = self.nodes;
         let entry = &nodes[table as usize];
         if let Some(store) = entry.table_store {
-            return self.read_table(store, key);
+            return self.read_table_at(store, key, layer);
         }
         let mut found = None::<Timestamped<V>>;
         // What fails there is the failure of that node.
         let asking = std::mem::replace(&mut self.task.current, table);
-        let result = entry.node.table_value(self, key, &mut found);
+        let result = entry.node.table_value(self, key, layer, &mut found);
         self.task.current = asking;
         result.map(|()| found)
     }

@@ -17,7 +17,7 @@ pub use store::{StoreHandle, StoreRef};
 
 pub(crate) use api::{FixedKeyNode, ProcessorNode};
 pub(crate) use context::Context;
-pub(crate) use node::{Node, NodeEntry, NodeError, NodeResult, take};
+pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};

@@ -118,6 +118,7 @@ impl Task {
                 reads: &local(&spec.reads),
                 sink,
                 sends_old: spec.sends_old,
+                shares_store: spec.shares_store,
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {

@@ -35,6 +35,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) sink: TopicHandle,
     /// Whether the node's changes carry old values.
     pub(crate) sends_old: bool,
+    /// Whether a store is behind a table it reads and behind its parent.
+    pub(crate) shares_store: bool,
 }
 
 /// Makes a node for a task.
@@ -76,6 +78,8 @@ pub(crate) struct NodeSpec {
     pub(crate) stores: Vec<usize>,
     /// Nodes of tables whose values it asks for, by number. It is connected to what stores them.
     pub(crate) reads: Vec<usize>,
+    /// Whether a store is behind a table it reads and behind its parent. Known when all is built.
+    pub(crate) shares_store: bool,
     /// For the nodes of tables: whether changes carry the old value.
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
@@ -196,6 +200,7 @@ impl Graph {
             parents,
             stores: Vec::new(),
             reads: Vec::new(),
+            shares_store: false,
             sends_old: false,
             companions: Vec::new(),
             windows: None,

@@ -16,14 +16,26 @@ impl Graph {
         let mut nodes = self.nodes.clone();
         let mut asked = BTreeSet::new();
         for node in &mut nodes {
-            for table in std::mem::take(&mut node.reads) {
-                for store in self.stores_behind(table, &mut asked) {
-                    if !node.stores.contains(&store) {
-                        node.stores.push(store);
-                    }
-                }
-                node.reads.push(table);
+            if node.reads.is_empty() {
+                continue;
             }
+            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> BTreeSet<usize> {
+                tables.iter().flat_map(|table| self.stores_behind(*table, asked)).collect()
+            };
+            let read = behind(&node.reads, &mut asked);
+            // What the changes come from is not asked for values.
+            node.shares_store = !read.is_disjoint(&behind(&node.parents, &mut BTreeSet::new()));
+            for store in read {
+                if !node.stores.contains(&store) {
+                    node.stores.push(store);
+                }
+            }
+        }
+        for node in nodes.iter().filter(|node| node.shares_store && node.sends_old) {
+            problems.push(format!(
+                "both sides of the join at '{}' come from one table and change at once, and what stands behind the join undoes its old results: put `.materialized(\"..\")` behind the join",
+                node.name
+            ));
         }
         for table in self.only_stored.iter().filter(|table| !self.is_materialized(**table)) {
             if asked.contains(table) || self.nodes[*table].sends_old {
