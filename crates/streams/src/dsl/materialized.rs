@@ -131,10 +131,11 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// Makes this the store of the table node `node`.
-    pub(super) fn attach(self, graph: &mut Graph, node: usize) {
+    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> StoreHandle<K, V> {
         let table = Self { timestamped: true, ..self };
-        let store = table.add_to(graph, Some(node)).number;
-        graph.connect(node, store);
+        let store = table.add_to(graph, Some(node));
+        graph.connect(node, store.number);
+        store
     }
 
     /// Makes this the store of the windows that `node` aggregates.

@@ -13,10 +13,10 @@ mod task_state;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{StoreHandle, StoreRef};
+pub use store::{GlobalStoreRef, StoreHandle, StoreRef};
 
 pub(crate) use api::{FixedKeyNode, ProcessorNode};
-pub(crate) use context::Context;
+pub(crate) use context::{Context, global_store};
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
