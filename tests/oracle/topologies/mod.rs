@@ -61,7 +61,7 @@ table! {
     suppression:
         suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
         suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
-        suppress_until_time_limit suppress_until_window_closes;
+        suppress_then_join suppress_until_time_limit suppress_until_window_closes;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count

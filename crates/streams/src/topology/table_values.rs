@@ -49,9 +49,9 @@ impl Graph {
     }
 
     /// The stores that say the value of a key in the table of a node: its own, or those of the
-    /// tables that it is made of. Adds the nodes on the way to `asked`.
-    fn stores_behind(&self, table: usize, asked: &mut BTreeSet<usize>) -> BTreeSet<usize> {
-        let (mut stores, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    /// tables that it is made of, from the node upwards. Adds the nodes on the way to `asked`.
+    fn stores_behind(&self, table: usize, asked: &mut BTreeSet<usize>) -> Vec<usize> {
+        let (mut stores, mut seen) = (Vec::new(), BTreeSet::new());
         let mut open = vec![table];
         while let Some(number) = open.pop() {
             if !seen.insert(number) {
@@ -60,7 +60,7 @@ impl Graph {
             let node = &self.nodes[number];
             stores.extend(&node.stores);
             if !self.is_materialized(number) && !self.only_stored.contains(&number) {
-                open.extend(node.parents.iter().chain(&node.reads));
+                open.extend(node.parents.iter().chain(&node.reads).rev());
             }
         }
         asked.append(&mut seen);
