@@ -19,12 +19,13 @@ impl Graph {
             if node.reads.is_empty() {
                 continue;
             }
-            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> BTreeSet<usize> {
+            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> Vec<usize> {
                 tables.iter().flat_map(|table| self.stores_behind(*table, asked)).collect()
             };
             let read = behind(&node.reads, &mut asked);
             // What the changes come from is not asked for values.
-            node.shares_store = !read.is_disjoint(&behind(&node.parents, &mut BTreeSet::new()));
+            let changing = behind(&node.parents, &mut BTreeSet::new());
+            node.shares_store = read.iter().any(|store| changing.contains(store));
             for store in read {
                 if !node.stores.contains(&store) {
                     node.stores.push(store);
