@@ -53,12 +53,12 @@ pub use error::{
 };
 pub use processor::{
     FixedKeyContext, FixedKeyProcessor, GlobalStoreRef, Processor, ProcessorContext,
-    PunctuationType, Schedule, StoreHandle, StoreRef,
+    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{
     Change, Header, Headers, NumberedWindow, Record, SessionWindow, TimeWindow, Timestamped,
-    Window, Windowed,
+    VersionPut, VersionedRecord, Window, Windowed,
 };
 pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,

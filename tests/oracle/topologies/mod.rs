@@ -10,6 +10,7 @@ mod stream_joins;
 mod suppression;
 mod table_joins;
 mod tables;
+mod versioned;
 mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
@@ -68,6 +69,10 @@ table! {
         sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
         tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
         windowed_then_rekeyed;
+    versioned:
+        process_versioned_store versioned_count versioned_filter versioned_foreign_key
+        versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
+        versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

@@ -76,13 +76,15 @@ impl StreamsBuilder {
         let source = Arc::new(move || operators::table_topic_source(&topic));
         let mut graph = self.graph.borrow_mut();
         let store = store.into().logging(None).without_cache();
+        let name_of_store = store.name.as_str().into();
         let kind = NodeKind::Source { topics: vec![name], factory: source };
         let node = add_global(&mut graph, kind, |graph, processor, source| {
             graph.add_processor(processor, vec![source], |setup| {
                 operators::table_source::<K, V>(setup.stores.first().copied())
             })
         });
-        let store = store.attach(&mut graph, node);
+        let number = store.attach(&mut graph, node);
+        let store = StoreHandle { name: name_of_store, number, types: PhantomData };
         drop(graph);
         GlobalTable { graph: self.graph.clone(), store }
     }

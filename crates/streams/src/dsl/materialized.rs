@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
-use crate::processor::{KeyValueStore, Segments, StoreHandle};
+use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
 use crate::record::{NumberedWindow, Windowed};
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
 use crate::windows::{EmitStrategy, JoinWindows, millis};
@@ -29,6 +29,8 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    /// For how long a versioned store keeps versions.
+    history: Option<Duration>,
     logs_headers: bool,
 }
 
@@ -43,6 +45,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            history: None,
             logs_headers: false,
         }
     }
@@ -96,6 +99,27 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Adds a versioned store to the graph.
+    pub(super) fn add_versions(self, graph: &mut Graph, owner: Option<usize>) -> usize {
+        let history = self.history.map_or(0, millis);
+        let Self { name, key, value, changelog, .. } = self;
+        let segments = Segments::of_versions(history);
+        let factory = Arc::new(move |setup: StoreSetup| {
+            let store = VersionedStore::new(setup.options, segments, key.clone(), value.clone());
+            Box::new(store) as Box<dyn crate::processor::StateStore>
+        });
+        graph.add_store(StoreSpec {
+            name,
+            kind: ChangelogKind::Versions { history },
+            factory,
+            timestamped: true,
+            caching: false,
+            changelog,
+            owner,
+            segments: Some(segments),
+        })
+    }
+
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
@@ -103,6 +127,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
             graph
                 .problems
                 .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
+        }
+        if self.history.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' is versioned: add it with `add_versioned_store(..)`",
+                self.name
+            ));
         }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
@@ -131,10 +161,15 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// Makes this the store of the table node `node`.
-    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> StoreHandle<K, V> {
+    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> usize {
+        if self.history.is_some() {
+            let store = self.add_versions(graph, Some(node));
+            graph.connect(node, store);
+            return store;
+        }
         let table = Self { timestamped: true, ..self };
-        let store = table.add_to(graph, Some(node));
-        graph.connect(node, store.number);
+        let store = table.add_to(graph, Some(node)).number;
+        graph.connect(node, store);
         store
     }
 
@@ -216,6 +251,23 @@ pub(super) struct WindowStoreSpec {
 }
 
 impl<K: Wire, V: Wire> Materialized<K, V> {
+    /// A store that keeps the versions of its keys, each valid from its timestamp on until the next
+    /// one's, for `history` in stream time; deletes are versions too. A table in such a store takes
+    /// records that come out of order for what they are, versions of the past, and a stream that is
+    /// joined with it finds the version of its record's time. Records older than the history are
+    /// dropped and counted. It is never cached.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// use std::time::Duration;
+    /// let prices: Materialized<String, i64> =
+    ///     Materialized::versioned("prices", Duration::from_secs(3600));
+    /// ```
+    #[doc(alias = "persistentVersionedKeyValueStore")]
+    pub fn versioned(name: impl Into<String>, history: Duration) -> Self {
+        Self { history: Some(history), ..Self::new(name) }
+    }
+
     /// A store with the formats of its types.
     pub fn new(name: impl Into<String>) -> Self {
         Self::with(name, WireCodec::<K>::new(), WireCodec::<V>::new())

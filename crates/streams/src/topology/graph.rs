@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{generated_name, is_generated, repartition_topic};
-use crate::processor::{Node, Segments, SourceNode, StateStore, StoreOptions, TopicHandle};
+use crate::processor::{
+    Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
+};
 
 /// A topic as the topology names it; an internal one gets the application id in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) sends_old: bool,
     /// Whether a store is behind a table it reads and behind its parent.
     pub(crate) shares_store: bool,
+    /// Whether the table that it hangs on is versioned.
+    pub(crate) behind_versions: bool,
 }
 
 /// Makes a node for a task.
@@ -86,6 +90,10 @@ pub(crate) struct NodeSpec {
     pub(crate) companions: Vec<(Companion, &'static str)>,
     /// For a windowed aggregation, what its windows are.
     pub(crate) windows: Option<TableWindows>,
+    /// For the nodes of tables: whether a table made of a versioned one is versioned too.
+    pub(crate) keeps_versions: bool,
+    /// What it does with changes of a versioned table that are not the latest of their keys.
+    pub(crate) outdated: Outdated,
 }
 
 /// Something that is called after a node.
@@ -110,6 +118,8 @@ pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + S
 pub(crate) enum ChangelogKind {
     /// The latest value of each key.
     Latest,
+    /// Versions of keys, for so many milliseconds.
+    Versions { history: i64 },
     /// Windows, for so many milliseconds.
     Windows { retention: i64 },
     /// Records that wait for others to be joined with, for so many milliseconds.
@@ -206,6 +216,8 @@ impl Graph {
             sends_old: false,
             companions: Vec::new(),
             windows: None,
+            keeps_versions: false,
+            outdated: Outdated::Processed,
         });
         self.nodes.len() - 1
     }
