@@ -29,3 +29,4 @@ mod tables;
 mod thread_death;
 mod threads;
 mod twins;
+mod windows;
