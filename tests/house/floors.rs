@@ -7,13 +7,17 @@ use crate::sources::{assert_none, library, manifest};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("error", &[]),
+    ("windows", &["record"]),
     ("codec", &["error", "record"]),
     ("topic", &["error", "record", "codec"]),
     ("processor", &["error", "record", "codec", "topic"]),
     ("topology", &["error", "record", "codec", "topic", "processor"]),
     // Operators see their context and nothing of the graph they are in.
-    ("operators", &["error", "record", "codec", "topic", "processor"]),
-    ("dsl", &["error", "record", "codec", "topic", "processor", "topology", "operators"]),
+    ("operators", &["error", "record", "windows", "codec", "topic", "processor"]),
+    (
+        "dsl",
+        &["error", "record", "windows", "codec", "topic", "processor", "topology", "operators"],
+    ),
     // The runtime sees nodes, never operators.
     ("runtime", &["error", "record", "codec", "topic", "processor", "topology"]),
     ("client", &["error", "record", "codec", "topic", "processor", "runtime"]),

@@ -59,12 +59,24 @@ pub(crate) struct StoreEntry {
     pub(crate) value: Hex,
 }
 
+/// An entry of a suppression's buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct HeldBack {
+    pub(crate) key: Hex,
+    pub(crate) buffer_time: i64,
+}
+
 /// What a store held in the end. Entries of kinds that nothing reads yet stay unread.
 #[derive(Debug, Deserialize)]
 pub(crate) struct StoreContents {
     pub(crate) name: String,
     pub(crate) kind: String,
+    #[serde(default)]
     pub(crate) entries: Vec<serde_json::Value>,
+    /// How many records a buffer held.
+    pub(crate) records: Option<usize>,
+    /// The time of the first of them.
+    pub(crate) min_timestamp: Option<i64>,
 }
 
 /// One run of a topology.

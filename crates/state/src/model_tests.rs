@@ -110,7 +110,70 @@ fn ranges() -> impl Strategy<Value = Vec<KeyRange>> {
     })
 }
 
+/// A key of a store with segments: the number of its segment, then the rest.
+fn in_segment(key: &[u8]) -> Vec<u8> {
+    let segment = u64::from(key.first().copied().unwrap_or(0) % 4);
+    [&segment.to_be_bytes(), key].concat()
+}
+
+/// As [`reads_like_a_map`], for a store with segments that are dropped now and then.
+fn segments_read_like_a_map(
+    database: Box<dyn Database>,
+    steps: Vec<Step>,
+    ranges: &[KeyRange],
+) -> Result<(), TestCaseError> {
+    let mut overlay = Overlay::new(database, 1);
+    overlay.set_segmented(0);
+    let mut committed = BTreeMap::new();
+    let mut model: BTreeMap<Vec<u8>, Vec<u8>> = committed.clone();
+    for (step, key, value) in steps {
+        let key = in_segment(&key);
+        match step {
+            0 | 1 => {
+                overlay.commit().unwrap();
+                committed = model.clone();
+            }
+            2 => {
+                overlay.abort();
+                model = committed.clone();
+            }
+            3 | 4 => {
+                overlay.commit().unwrap();
+                let first = u64::from(value % 4);
+                overlay.drop_segments(0, first).unwrap();
+                model.retain(|key, _| *key >= first.to_be_bytes().to_vec());
+                committed = model.clone();
+            }
+            5 | 6 => {
+                overlay.write(0, &key, None);
+                model.remove(&key);
+            }
+            _ => {
+                overlay.write(0, &key, Some(&[value]));
+                model.insert(key.clone(), vec![value]);
+            }
+        }
+        let found = overlay.get(0, &key).unwrap().map(Cow::into_owned);
+        prop_assert_eq!(found, model.get(&key).cloned());
+        for range in ranges {
+            let segment = |bound: &std::ops::Bound<Vec<u8>>| bound.clone().map(|k| in_segment(&k));
+            let range = KeyRange { start: segment(&range.start), end: segment(&range.end) };
+            let mut expected: Vec<_> =
+                model.clone().into_iter().filter(|(k, _)| range.contains(k)).collect();
+            prop_assert_eq!(entries(&overlay, &range, ScanOrder::Forward), expected.clone());
+            expected.reverse();
+            prop_assert_eq!(entries(&overlay, &range, ScanOrder::Reverse), expected);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
+    #[test]
+    fn segments_in_memory_read_like_a_map(steps in steps(80), ranges in ranges()) {
+        segments_read_like_a_map(Box::new(MemoryDatabase::new(1)), steps, &ranges)?;
+    }
+
     #[test]
     fn memory_reads_like_a_map(steps in steps(80), ranges in ranges()) {
         reads_like_a_map(Box::new(MemoryDatabase::new(1)), steps, &ranges)?;
@@ -127,5 +190,14 @@ proptest! {
         let options = crate::rocks::RocksOptions::default();
         let backend = crate::rocks::RocksBackend::open(directory.path(), "app", options).unwrap();
         reads_like_a_map(backend.open("0_0", &["store"]).unwrap(), steps, &ranges)?;
+    }
+
+    #[test]
+    fn segments_in_rocks_read_like_a_map(steps in steps(80), ranges in ranges()) {
+        use crate::StateBackend;
+        let directory = tempfile::tempdir().unwrap();
+        let options = crate::rocks::RocksOptions::default();
+        let backend = crate::rocks::RocksBackend::open(directory.path(), "app", options).unwrap();
+        segments_read_like_a_map(backend.open("0_0", &["store"]).unwrap(), steps, &ranges)?;
     }
 }

@@ -44,8 +44,9 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, GroupedStream, GroupedTable, KStream, KTable, Materialized, Repartitioned,
-    SessionWindowedStream, Stores, StreamsBuilder, TimeWindowedStream, Windows,
+    Branches, BufferConfig, EmitEarlyWhenFull, GroupedStream, GroupedTable, KStream, KTable,
+    Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined,
+    StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
@@ -56,14 +57,17 @@ pub use processor::{
 };
 pub use query::ReadOnlyStore;
 pub use record::{
-    Change, Header, Headers, Record, SessionWindow, TimeWindow, Timestamped, Window, Windowed,
+    Change, Header, Headers, NumberedWindow, Record, SessionWindow, TimeWindow, Timestamped,
+    Window, Windowed,
 };
 pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,
 };
 pub use topic::Topic;
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
-pub use windows::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows};
+pub use windows::{
+    EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows,
+};
 
 pub use millstream_broker as broker;
 pub use millstream_state as state;

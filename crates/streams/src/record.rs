@@ -86,6 +86,28 @@ pub struct TimeWindow {
     pub end: i64,
 }
 
+/// A window of a store that keeps several values of a key for one time: they are numbered in the order
+/// in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NumberedWindow {
+    /// First millisecond since the Unix epoch.
+    pub start: i64,
+    /// End in milliseconds since the Unix epoch.
+    pub end: i64,
+    /// Number of the value.
+    pub number: u32,
+}
+
+impl Window for NumberedWindow {
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+}
+
 /// A window as long as the activity in it: from the first record to the last one, both of them in it
 /// (Kafka's `SessionWindow`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,8 +3,12 @@
 
 mod aggregations;
 mod errors;
+mod foreign_keys;
 mod processor_api;
 mod stateless;
+mod stream_joins;
+mod suppression;
+mod table_joins;
 mod tables;
 mod windows;
 
@@ -37,10 +41,26 @@ table! {
         table_group_by_reduce table_group_by_sum table_group_by_to_null table_map_values
         table_source_to_stream table_to_stream_count table_transform_values table_two_children
         to_table to_table_repartitioned;
+    table_joins:
+        stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
+        stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
+        table_table_left table_table_outer table_table_outer_filter;
+    foreign_keys:
+        foreign_key_inner foreign_key_left foreign_key_with_key;
     processor_api:
         loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
+    stream_joins:
+        self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
+        stream_stream_left stream_stream_left_after stream_stream_left_eager
+        stream_stream_left_grace stream_stream_outer stream_stream_outer_asymmetric
+        stream_stream_outer_eager stream_stream_outer_gap stream_stream_outer_grace
+        stream_stream_outer_in_memory stream_stream_repartitioned three_streams;
+    suppression:
+        suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
+        suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
+        suppress_until_time_limit suppress_until_window_closes;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count

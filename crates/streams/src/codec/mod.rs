@@ -24,20 +24,29 @@
 //!
 //! A [`Codec`] is a format chosen by hand, for one topic or store.
 
+mod big_endian;
 mod bincode;
 mod boolean;
+mod buffered_change;
 mod bytes;
 mod change;
+mod combined_key;
 mod json;
 mod list;
+mod murmur3;
 mod numbers;
 mod offset_metadata;
 mod option;
+mod outer_join;
 mod presence;
+mod record_context;
 mod serde_data;
 mod string;
+mod subscription;
+mod subscription_response;
 mod timestamped;
 mod uuid;
+mod value_hash;
 mod varint;
 mod void;
 mod windowed;
@@ -49,14 +58,22 @@ mod oracle_tests;
 mod round_trip;
 
 pub use self::bincode::{Bincode, BincodeCodec};
+pub(crate) use buffered_change::{BufferedChange, VERSION, VERSION_HEADER};
 pub use bytes::RawBytes;
 pub(crate) use change::ChangeCodec;
+pub(crate) use combined_key::{CombinedKey, CombinedKeyCodec, encode_foreign_key};
 pub use json::{Json, JsonCodec};
 pub use list::List;
 pub use millstream_macros::Wire;
+pub(crate) use murmur3::murmur3_128;
 pub(crate) use offset_metadata::{decode_offset_metadata, encode_offset_metadata};
+pub(crate) use outer_join::{JoinSide, WaitingKey};
 pub(crate) use presence::Presence;
+pub(crate) use record_context::RecordContext;
+pub(crate) use subscription::{Instruction, Subscription, SubscriptionCodec};
+pub(crate) use subscription_response::{SubscriptionResponse, SubscriptionResponseCodec};
 pub(crate) use timestamped::{TIMESTAMP_BYTES, decode_timestamped, encode_timestamped};
+pub(crate) use value_hash::ValueHash;
 pub use windowed::TimeWindowedCodec;
 pub(crate) use windowed::{StoredWindow, WindowStoreCodec};
 pub use wire_codec::WireCodec;
@@ -108,6 +125,13 @@ pub trait Wire: Data {
     /// a partition, so that all windows of a key are in one.
     #[doc(hidden)]
     const WINDOW_SUFFIX: usize = 0;
+
+    /// The key with the end of its time window put in, which is not written with it; `end` gives it
+    /// by the window's start.
+    #[doc(hidden)]
+    fn with_window_end(self, _end: &dyn Fn(i64) -> i64) -> Self {
+        self
+    }
 
     /// Appends the bytes of `self` to `out`. Not called when [`is_null`](Self::is_null). After an
     /// error `out` may hold a part of them.

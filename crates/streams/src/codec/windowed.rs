@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Codec, CodecError, Data, Wire};
-use crate::record::{SessionWindow, TimeWindow, Window, Windowed};
+use crate::record::{NumberedWindow, SessionWindow, TimeWindow, Window, Windowed};
 
 const TIME: usize = 8;
 const SEQNUM: usize = 4;
@@ -27,6 +27,11 @@ fn too_short(bytes: &[u8]) -> CodecError {
 /// `i64::MAX`: a [`TimeWindowedCodec`] puts it in.
 impl<K: Wire> Wire for Windowed<K> {
     const WINDOW_SUFFIX: usize = TIME;
+
+    fn with_window_end(self, end: &dyn Fn(i64) -> i64) -> Self {
+        let start = self.window.start;
+        Self { key: self.key, window: TimeWindow { start, end: end(start) } }
+    }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         self.key.encode(out)?;
@@ -134,7 +139,7 @@ pub(crate) trait StoredWindow: Window {
     }
 
     /// Appends what is written behind the key.
-    fn write(&self, seqnum: u32, out: &mut Vec<u8>);
+    fn write(&self, out: &mut Vec<u8>);
 
     /// Reads what is behind the key; `end` gives the end of a time window by its start.
     fn read(suffix: &[u8], end: &dyn Fn(i64) -> i64) -> Option<Self>;
@@ -144,14 +149,30 @@ pub(crate) trait StoredWindow: Window {
 impl StoredWindow for TimeWindow {
     const SUFFIX: usize = TIME + SEQNUM;
 
-    fn write(&self, seqnum: u32, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.start.to_be_bytes());
-        out.extend_from_slice(&seqnum.to_be_bytes());
+        out.extend_from_slice(&[0; SEQNUM]);
     }
 
     fn read(suffix: &[u8], end: &dyn Fn(i64) -> i64) -> Option<Self> {
         let start = i64::from_be_bytes(*suffix.first_chunk()?);
         Some(Self { start, end: end(start) })
+    }
+}
+
+/// As other time windows, each with a number of its own.
+impl StoredWindow for NumberedWindow {
+    const SUFFIX: usize = TIME + SEQNUM;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.start.to_be_bytes());
+        out.extend_from_slice(&self.number.to_be_bytes());
+    }
+
+    fn read(suffix: &[u8], end: &dyn Fn(i64) -> i64) -> Option<Self> {
+        let start = i64::from_be_bytes(*suffix.first_chunk()?);
+        let number = u32::from_be_bytes(*suffix.get(TIME..)?.first_chunk()?);
+        Some(Self { start, end: end(start), number })
     }
 }
 
@@ -163,7 +184,7 @@ impl StoredWindow for SessionWindow {
         Some(self.end)
     }
 
-    fn write(&self, _seqnum: u32, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.end.to_be_bytes());
         out.extend_from_slice(&self.start.to_be_bytes());
     }
@@ -191,7 +212,7 @@ impl<K: 'static> WindowStoreCodec<K> {
 impl<K: Data, W: StoredWindow> Codec<Windowed<K, W>> for WindowStoreCodec<K> {
     fn encode(&self, value: &Windowed<K, W>, out: &mut Vec<u8>) -> Result<(), CodecError> {
         self.key.encode(&value.key, out)?;
-        value.window.write(0, out);
+        value.window.write(out);
         Ok(())
     }
 

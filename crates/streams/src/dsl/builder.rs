@@ -9,7 +9,7 @@ use crate::error::TopologyError;
 use crate::operators;
 use crate::processor::StoreHandle;
 use crate::topic::Topic;
-use crate::topology::{Graph, NodeKind, TopicRef, Topology};
+use crate::topology::{Companion, Graph, NodeKind, TopicRef, Topology};
 
 /// Where a topology begins: hands out streams and tables, and builds what was made of them.
 ///
@@ -87,10 +87,10 @@ impl StreamsBuilder {
         let factory = Arc::new(move || operators::table_topic_source(&topic));
         let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
         let node = graph.add_processor(name, vec![source], |setup| {
-            operators::table_source::<K, V>(setup.stores[0])
+            operators::table_source::<K, V>(Some(setup.stores[0]))
         });
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(source, "-source")];
+        graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

@@ -146,7 +146,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         let name = graph.new_name(prefix);
         let parent = if stream.key_changed {
             let base = self.name.as_deref().unwrap_or(store);
-            stream.add_repartition::<R>(&mut graph, base, None)
+            stream.add_repartition::<R>(&mut graph, base, None, false)
         } else {
             stream.node
         };

@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::operators;
 use crate::processor::{Node, SinkFormats};
 use crate::record::Change;
-use crate::topology::{Graph, NodeSetup, repartition_topic};
+use crate::topology::{Companion, Graph, NodeSetup, repartition_topic};
 
 /// A table grouped by a new key, to be aggregated (Kafka's `KGroupedTable`). An entry that changes
 /// is first taken out, then put in again.
@@ -161,7 +161,8 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let source = add_internal_source(&mut graph, source, topic, None, key, value);
         let node = graph.add_processor(name, vec![source], factory);
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(sink, "-sink"), (source, "-source")];
+        graph.nodes[node].companions =
+            vec![(Companion::Node(sink), "-sink"), (Companion::Node(source), "-source")];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

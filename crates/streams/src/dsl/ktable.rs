@@ -16,8 +16,8 @@ use crate::topology::{Graph, NodeSetup, TopicRef};
 /// A table: the latest value of each key, and the stream of its changes. A handle on a node of the
 /// topology; cheap to clone.
 pub struct KTable<K, V> {
-    graph: Rc<RefCell<Graph>>,
-    node: usize,
+    pub(super) graph: Rc<RefCell<Graph>>,
+    pub(super) node: usize,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -74,6 +74,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let store = store.into();
         let mut graph = self.graph.borrow_mut();
         if graph.nodes[self.node].stores.is_empty() {
+            graph.store_is_named(self.node);
             store.attach(&mut graph, self.node);
         } else {
             let problem = format!(
@@ -179,7 +180,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         let f = Arc::new(predicate);
         let filtered: Self = self.then("KTABLE-FILTER-", move |setup| {
             let store = setup.stores.first().copied();
-            operators::table_filter::<K, V, _>(f.clone(), keep, store, setup.sends_old)
+            let parent = setup.parents[0];
+            operators::table_filter::<K, V, _>(f.clone(), keep, parent, store, setup.sends_old)
         });
         // With old values a delete of what never matched need not be forwarded (KAFKA-10077).
         let mut graph = self.graph.borrow_mut();
@@ -237,7 +239,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         let f = Arc::new(f);
         self.then("KTABLE-MAPVALUES-", move |setup| {
             let store = setup.stores.first().copied();
-            operators::table_map_values::<K, V, V2, _>(f.clone(), store, setup.sends_old)
+            let (f, parent) = (f.clone(), setup.parents[0]);
+            operators::table_map_values::<K, V, V2, _>(f, parent, store, setup.sends_old)
         })
     }
 
@@ -271,7 +274,8 @@ impl<K: Data, V: Data> KTable<K, V> {
         let f = Arc::new(f);
         self.then("KTABLE-TRANSFORMVALUES-", move |setup| {
             let store = setup.stores.first().copied();
-            operators::table_transform_values::<K, V, V2, _>(f.clone(), store, setup.sends_old)
+            let (f, parent) = (f.clone(), setup.parents[0]);
+            operators::table_transform_values::<K, V, V2, _>(f, parent, store, setup.sends_old)
         })
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle};
-use crate::record::Windowed;
-use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec};
-use crate::windows::{EmitStrategy, millis};
+use crate::record::{NumberedWindow, Windowed};
+use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
+use crate::windows::{EmitStrategy, JoinWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -29,6 +29,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    logs_headers: bool,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -42,6 +43,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            logs_headers: false,
         }
     }
 
@@ -82,6 +84,18 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Has the changelog as another part of the program says.
+    pub(super) fn logging(mut self, changelog: Option<BTreeMap<String, String>>) -> Self {
+        self.changelog = changelog;
+        self
+    }
+
+    /// Has the records of the changelog carry the headers of what was processed.
+    pub(super) fn logging_headers(mut self) -> Self {
+        self.logs_headers = true;
+        self
+    }
+
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
@@ -103,10 +117,11 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, .. } = self;
+        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
-            let store = KeyValueStore::new(setup.options, key.clone(), value.clone());
+            let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
+            store.log_headers(logs_headers);
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
@@ -148,7 +163,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
         // store whose windows are closed.
         let caching = self.caching && !(segments.scanned && segments.indexed);
         let store = Self { timestamped: !windows.is_session, caching, ..self };
-        let key = Arc::new(WindowStoreCodec::new(store.key.clone(), windows.end));
+        let WindowStoreSpec { grace, end, .. } = windows;
+        graph.nodes[node].windows = Some(TableWindows { grace, end: end.clone() });
+        let key = Arc::new(WindowStoreCodec::new(store.key.clone(), end));
         let kind = ChangelogKind::Windows { retention };
         let key: Arc<dyn Codec<Windowed<K, W>>> = key;
         let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
@@ -156,10 +173,39 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 }
 
+impl<K: Data, V: Data> Materialized<K, V> {
+    /// Adds a store of the records of a stream that wait to be joined.
+    /// Of a store with a name of its own the changelog is compacted too, as in Kafka Streams.
+    pub(super) fn add_join_store(
+        self,
+        graph: &mut Graph,
+        windows: &JoinWindows,
+        has_own_name: bool,
+    ) -> usize {
+        let (retention, size) = (windows.retention(), windows.size());
+        let segments = Segments {
+            scanned: true,
+            numbered: true,
+            ..Segments::new(retention, NumberedWindow::SUFFIX)
+        };
+        let end = Arc::new(move |start: i64| start.saturating_add(size));
+        let key: Arc<dyn Codec<Windowed<K, NumberedWindow>>> =
+            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
+        let store = self.plain().without_cache().logging_headers();
+        let kind = match has_own_name {
+            true => ChangelogKind::Windows { retention },
+            false => ChangelogKind::JoinWindows { retention },
+        };
+        store.add_as(graph, None, key, kind, Some(segments)).number
+    }
+}
+
 /// What an aggregation asks of its store of windows.
 pub(super) struct WindowStoreSpec {
     /// How long a window takes records, in milliseconds, counted from its time.
     pub(super) retention: i64,
+    /// How long after its end a window still takes records.
+    pub(super) grace: i64,
     /// Whether the windows of a key are looked for by range.
     pub(super) scanned: bool,
     pub(super) emit: EmitStrategy,

@@ -60,12 +60,13 @@ pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<
 }
 
 /// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source. What
-/// is written as `V` may be read as `R`.
+/// is written as `V` may be read as `R`. Records without a key pass only if `keeps_null_keys`.
 pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     graph: &mut Graph,
     parent: usize,
     base: &str,
     partitions: Option<u32>,
+    keeps_null_keys: bool,
     written: Topic<K, V>,
     read: Arc<dyn Codec<R>>,
 ) -> usize {
@@ -73,7 +74,7 @@ pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     let key = written.key.clone();
     let filter_key = key.clone();
     let filter = graph.add_processor(names.filter, vec![parent], move |_| {
-        operators::repartition_filter::<K, V>(filter_key.clone())
+        operators::repartition_filter::<K, V>(filter_key.clone(), keeps_null_keys)
     });
     let formats = SinkFormats { window_suffix: 0, ..written.into() };
     add_internal_sink(graph, names.sink, filter, &names.topic, formats);

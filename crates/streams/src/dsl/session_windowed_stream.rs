@@ -213,6 +213,7 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
         let (windows, emit) = (self.windows, self.emit);
         let spec = WindowStoreSpec {
             retention: windows.retention(),
+            grace: windows.gap.saturating_add(windows.grace),
             scanned: true,
             emit,
             is_session: true,

@@ -202,14 +202,16 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
                     "its windows never close, so nothing would ever be handed on: leave `emit(..)` as it is".to_owned()
                 });
                 (
-                    self.store_spec(windows.retention(), false, move |start| ends.end(start)),
+                    self.store_spec(windows.retention(), windows.grace(), false, move |start| {
+                        ends.end(start)
+                    }),
                     windows.problem().or(no_end),
                 )
             }
             Kind::Sliding(windows) => {
                 let difference = windows.difference;
                 let end = move |start: i64| start.saturating_add(difference);
-                (self.store_spec(windows.retention(), true, end), None)
+                (self.store_spec(windows.retention(), windows.grace, true, end), None)
             }
         };
         if let Some(problem) = problem {
@@ -240,11 +242,13 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     fn store_spec(
         &self,
         retention: i64,
+        grace: i64,
         scanned: bool,
         end: impl Fn(i64) -> i64 + Send + Sync + 'static,
     ) -> WindowStoreSpec {
         WindowStoreSpec {
             retention,
+            grace,
             scanned,
             emit: self.emit,
             is_session: false,

@@ -7,6 +7,8 @@ mod filter;
 mod flat_map;
 mod flat_map_values;
 mod for_each;
+mod foreign_key_join;
+mod join_window;
 mod map;
 mod map_values;
 mod pass;
@@ -19,9 +21,13 @@ mod session_aggregate;
 mod sink;
 mod sliding_aggregate;
 mod source;
+mod stream_join;
+mod stream_table_join;
+mod suppress;
 mod table_aggregate;
 mod table_filter;
 mod table_group_by;
+mod table_join;
 mod table_map_values;
 mod table_reduce;
 mod table_source;
@@ -39,6 +45,11 @@ pub(crate) use filter::filter;
 pub(crate) use flat_map::flat_map;
 pub(crate) use flat_map_values::flat_map_values;
 pub(crate) use for_each::for_each;
+pub(crate) use foreign_key_join::{
+    SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
+    subscription_send,
+};
+pub(crate) use join_window::join_window;
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;
 pub(crate) use pass::pass;
@@ -51,9 +62,13 @@ pub(crate) use session_aggregate::session_aggregate;
 pub(crate) use sink::{dynamic_sink, sink};
 pub(crate) use sliding_aggregate::sliding_aggregate;
 pub(crate) use source::{stream_source, table_topic_source};
+pub(crate) use stream_join::{StreamJoin, StreamJoiner, stream_join};
+pub(crate) use stream_table_join::stream_table_join;
+pub(crate) use suppress::{Suppress, SuppressRules};
 pub(crate) use table_aggregate::table_aggregate;
 pub(crate) use table_filter::table_filter;
 pub(crate) use table_group_by::table_group_by;
+pub(crate) use table_join::{JoinSide, table_join, table_join_merge};
 pub(crate) use table_map_values::table_map_values;
 pub(crate) use table_reduce::table_reduce;
 pub(crate) use table_source::{table_from_stream, table_source};
@@ -62,8 +77,8 @@ pub(crate) use to_stream::to_stream;
 pub(crate) use window_aggregate::window_aggregate;
 
 use crate::codec::Data;
-use crate::processor::{Context, Node, NodeResult, take};
-use crate::record::Record;
+use crate::processor::{Context, Layer, Node, NodeError, NodeResult, take};
+use crate::record::{Change, Record, Timestamped};
 
 /// A node that is one function of a typed record.
 struct FunctionNode<K, V, F> {
@@ -86,4 +101,47 @@ fn node<K: Data, V: Data>(
     function: impl Fn(&mut Context<'_>, Record<K, V>) -> NodeResult + Send + 'static,
 ) -> Box<dyn Node> {
     Box::new(FunctionNode { function, types: PhantomData })
+}
+
+/// A node of a table that may be without a store: a function of its input, and one that gives the
+/// value of a key.
+struct ViewNode<K, I, V, F, G> {
+    function: F,
+    value: G,
+    types: PhantomData<fn(K, I, V)>,
+}
+
+impl<K: Data, I: Data, V: Data, F, G> Node for ViewNode<K, I, V, F, G>
+where
+    F: Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send,
+    G: Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError> + Send,
+{
+    #[inline]
+    fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
+        (self.function)(ctx, take(record))
+    }
+
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        key: &dyn Any,
+        layer: Layer,
+        found: &mut dyn Any,
+    ) -> NodeResult {
+        let key = key.downcast_ref::<K>().expect("typed handles wired this table to its reader");
+        let value = (self.value)(ctx, key, layer)?;
+        *found.downcast_mut().expect("typed handles wired this table to its reader") = value;
+        Ok(())
+    }
+}
+
+/// Makes a node of a table of a function of changes, and one that gives the value of a key where no
+/// store keeps the table.
+fn view_node<K: Data, I: Data, V: Data>(
+    function: impl Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send + 'static,
+    value: impl Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError>
+    + Send
+    + 'static,
+) -> Box<dyn Node> {
+    Box::new(ViewNode { function, value, types: PhantomData })
 }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use super::node;
+use super::view_node;
 use crate::codec::Data;
 use crate::error::BoxError;
-use crate::processor::Node;
+use crate::processor::{Context, Layer, Node};
 use crate::record::{Change, Record, Timestamped};
 
 /// Keeps the entries of a table for which `f` says `keep` (Kafka's `KTableFilter`); an entry that
@@ -12,6 +12,7 @@ use crate::record::{Change, Record, Timestamped};
 pub(crate) fn table_filter<K: Data, V: Data, F>(
     f: Arc<F>,
     keep: bool,
+    parent: u32,
     store: Option<usize>,
     sends_old: bool,
 ) -> Box<dyn Node>
@@ -22,7 +23,15 @@ where
         Some(value) => Ok((f(key, &value)? == keep).then_some(value)),
         None => Ok(None),
     };
-    node(move |ctx, record: Record<K, Change<V>>| {
+    let passes_too = passes.clone();
+    let value = move |ctx: &mut Context<'_>, key: &K, layer: Layer| {
+        let Some(Timestamped { value, timestamp }) = ctx.table_value_at(parent, key, layer)? else {
+            return Ok(None);
+        };
+        let value = ctx.user(passes_too(key, Some(value)))?;
+        Ok(value.map(|value| Timestamped { value, timestamp }))
+    };
+    let update = move |ctx: &mut Context<'_>, record: Record<K, Change<V>>| {
         let Record { key, value: change, timestamp, headers } = record;
         let new = ctx.user(passes(&key, change.new))?;
         let old = match store {
@@ -39,5 +48,6 @@ where
             }),
             None => ctx.forward(Record { key, value: Change { new, old }, timestamp, headers }),
         }
-    })
+    };
+    view_node(update, value)
 }

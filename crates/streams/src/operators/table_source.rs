@@ -1,16 +1,21 @@
 use super::node;
 use crate::codec::{Data, Wire};
 use crate::processor::{Context, Node, NodeResult};
-use crate::record::{Headers, Record, Timestamped};
+use crate::record::{Change, Headers, Record, Timestamped};
 
 /// Takes a topic's records into a table (Kafka's `KTableSource`): a null value deletes, a null key
-/// is dropped and counted. Updates that come out of order are applied.
-pub(crate) fn table_source<K: Data, V: Data>(store: usize) -> Box<dyn Node> {
+/// is dropped and counted. Updates that come out of order are applied. Without a `store` nobody asks
+/// for old values.
+pub(crate) fn table_source<K: Data, V: Data>(store: Option<usize>) -> Box<dyn Node> {
     node(move |ctx, record: Record<Option<K>, Option<V>>| {
         let Record { key, value, timestamp, headers } = record;
-        match key {
-            Some(key) => set(ctx, store, key, value, timestamp, headers),
-            None => {
+        match (key, store) {
+            (Some(key), Some(store)) => set(ctx, store, key, value, timestamp, headers),
+            (Some(key), None) => {
+                let value = Change { new: value, old: None };
+                ctx.forward(Record { key, value, timestamp, headers })
+            }
+            (None, _) => {
                 ctx.drop_record("its key is null");
                 Ok(())
             }

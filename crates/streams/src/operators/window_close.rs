@@ -10,7 +10,7 @@ pub(super) fn advance<K: Data, W: StoredWindow, A: Data>(
     store: usize,
     timestamp: i64,
 ) -> StoreTimes {
-    let times = ctx.store::<Windowed<K, W>, A>(store).window_times();
+    let times = ctx.store::<Windowed<K, W>, A>(store).times_mut();
     times.stream = times.stream.max(timestamp);
     *times
 }
@@ -34,7 +34,7 @@ pub(super) fn emit_closed<K: Data, W: StoredWindow, A: Data>(
         .downcast_mut()
         .expect("typed handles made this store, so the types agree");
     let closed = typed.closed(&state.overlay, from, to).map_err(|e: Error| NodeError::from(e))?;
-    typed.window_times().emitted = closed_until;
+    typed.times_mut().emitted = closed_until;
     for (key, value) in closed {
         let timestamp = W::result_time(&key.window).unwrap_or(value.timestamp);
         let value = Change { new: Some(value.value), old: None };

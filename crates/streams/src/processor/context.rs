@@ -2,15 +2,15 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_state::ScanOrder;
+use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule, TaskState,
-    UpdateError, Updated,
+    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule,
+    TaskState, UpdateError, Updated,
 };
-use crate::record::{Change, Headers, Record, Timestamped, Windowed};
+use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
 /// What a node may do: hand records on, reach its stores, write to topics.
 pub(crate) struct Context<'a> {
@@ -159,6 +159,22 @@ impl<'a> Context<'a> {
         store.downcast_mut().expect("typed handles made this store, so the types agree")
     }
 
+    /// Puts a value into a store that keeps several for one time; none is only logged.
+    pub(crate) fn put_numbered<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let number = self.store::<Windowed<K, NumberedWindow>, V>(store).next_number();
+        let window = NumberedWindow { start: timestamp, end: timestamp, number };
+        let key = Windowed { key, window };
+        let value = Timestamped { value, timestamp };
+        self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
+    }
+
     /// The windows of a key whose times lie in `from..=to`, from a store of windows.
     pub(crate) fn fetch<K: Data, W: StoredWindow, V: Data>(
         &mut self,
@@ -182,12 +198,56 @@ impl<'a> Context<'a> {
         store: usize,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.read_table_at(store, key, Layer::Present)
+    }
+
+    fn read_table_at<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let typed: &mut KeyValueStore<K, V> = state.stores[store]
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        typed.get(&state.overlay, key).map_err(NodeError::from)
+        let value = match layer {
+            Layer::Present => typed.get(&state.overlay, key),
+            Layer::Flushed => typed.get_flushed(&state.overlay, key),
+        };
+        value.map_err(NodeError::from)
+    }
+
+    /// The present value of a key in the table of a node, by its number in the task: out of its
+    /// store, or worked out from the tables it is made of.
+    #[inline]
+    pub(crate) fn table_value<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.table_value_at(table, key, Layer::Present)
+    }
+
+    /// As [`table_value`](Self::table_value), read at a layer.
+    pub(crate) fn table_value_at<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        let nodes = self.nodes;
+        let entry = &nodes[table as usize];
+        if let Some(store) = entry.table_store {
+            return self.read_table_at(store, key, layer);
+        }
+        let mut found = None::<Timestamped<V>>;
+        // What fails there is the failure of that node.
+        let asking = std::mem::replace(&mut self.task.current, table);
+        let result = entry.node.table_value(self, key, layer, &mut found);
+        self.task.current = asking;
+        result.map(|()| found)
     }
 
     /// Updates one key of a table's store and forwards the change, now or when the store's cache is
@@ -243,6 +303,41 @@ impl<'a> Context<'a> {
             Err(UpdateError::User(cause)) => Err(self.task.failure(Stage::Process, name, cause)),
             Err(UpdateError::Store(error)) => Err(error.into()),
         }
+    }
+
+    /// Writes a value to a store, or deletes it: no node hears of it.
+    pub(crate) fn put<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        value: Option<V>,
+        timestamp: i64,
+        headers: &Headers,
+    ) -> NodeResult {
+        let state: &mut TaskState = self.task;
+        let origin = Origin { timestamp, headers: headers.clone(), ..state.origin };
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let value = value.map(|value| Timestamped { value, timestamp });
+        typed.put(&mut state.overlay, self.output, key, value, &origin).map_err(NodeError::from)
+    }
+
+    /// The first entries of a range in byte order of their keys, at most `limit`.
+    pub(crate) fn scan<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<(K, Timestamped<V>)>, NodeError> {
+        let state: &mut TaskState = self.task;
+        let typed: &mut KeyValueStore<K, V> = state.stores[store]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("typed handles made this store, so the types agree");
+        let entries = typed.scan(&state.overlay, range, ScanOrder::Forward)?;
+        Ok(entries.take(limit).collect::<Result<_, _>>()?)
     }
 
     /// Flushes a store whose cache has outgrown its budget, then makes room.

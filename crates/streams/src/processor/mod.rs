@@ -17,13 +17,13 @@ pub use store::{StoreHandle, StoreRef};
 
 pub(crate) use api::{FixedKeyNode, ProcessorNode};
 pub(crate) use context::Context;
-pub(crate) use node::{Node, NodeEntry, NodeError, NodeResult, take};
+pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
-    CacheBudget, ChangelogTarget, Found, KeyValueStore, Segments, StateStore, StoreOptions,
-    StoreTimes, UpdateError, Updated,
+    CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
+    StoreOptions, StoreTimes, UpdateError, Updated,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

@@ -12,6 +12,15 @@ pub(crate) type NodeError = Box<Error>;
 /// What a node returns.
 pub(crate) type NodeResult = Result<(), NodeError>;
 
+/// Where the value of a table is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// As it is now.
+    Present,
+    /// Below the caches: as the tables behind have heard of it.
+    Flushed,
+}
+
 /// One operator of a running task. Shared by reference, so that a record can be handed on while
 /// its parent is still at work; what a node keeps lives in its stores.
 pub(crate) trait Node: Send {
@@ -22,6 +31,22 @@ pub(crate) trait Node: Send {
 
     /// Processes one record, lent as `Option<Record<K, V>>`: [`take`] it.
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult;
+
+    /// For the table of a node that no store keeps: the present value of a key, worked out from the
+    /// tables it is made of, read at the same `layer`. `key` is lent as `K`, and `found` as
+    /// `Option<Timestamped<V>>`.
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        _key: &dyn Any,
+        _layer: Layer,
+        _found: &mut dyn Any,
+    ) -> NodeResult {
+        Err(Box::new(Error::Unavailable(format!(
+            "node '{}' has no values to ask for",
+            ctx.node_name()
+        ))))
+    }
 
     /// A schedule made in `init` or `process` has come due.
     fn punctuate(&self, _ctx: &mut Context<'_>, _schedule: Schedule, _time: i64) -> NodeResult {
@@ -39,6 +64,8 @@ pub(crate) struct NodeEntry {
     pub(crate) children: Box<[u32]>,
     /// Stores it may use, by their numbers in the topology.
     pub(crate) stores: Box<[usize]>,
+    /// The store that keeps the node's table, by its number in the task.
+    pub(crate) table_store: Option<usize>,
 }
 
 /// Takes the record out of what a parent lent.

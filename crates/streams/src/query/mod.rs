@@ -1,5 +1,6 @@
 //! Local queries: what a store holds now, answered by the stream threads between two records.
 
+mod held_back;
 mod read_only_store;
 mod state_view;
 

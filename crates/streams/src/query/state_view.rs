@@ -1,7 +1,7 @@
 use std::ops::Bound;
 
 use millstream_broker::TaskId;
-use millstream_state::ScanOrder;
+use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::Data;
 use crate::error::Error;
@@ -69,6 +69,25 @@ impl StoreLookup {
             results.push(work(self.view(task, number)?)?);
         }
         if results.is_empty() { Ok(Answer::Elsewhere) } else { Ok(Answer::Found(results)) }
+    }
+
+    /// The entries of the store in all tasks of `thread`, as bytes.
+    pub(crate) fn raw_entries(
+        &self,
+        thread: &mut StreamThread,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        let mut entries = Vec::new();
+        for task in thread.tasks_mut() {
+            let Some(number) = task.stores.iter().position(|store| *store == self.number) else {
+                continue;
+            };
+            let scan = task.state.overlay.scan(number, &KeyRange::all(), ScanOrder::Forward);
+            for entry in scan {
+                let (key, value) = entry?;
+                entries.push((key.into_owned(), value.into_owned()));
+            }
+        }
+        Ok(entries)
     }
 
     fn view<'a, K: Data, V: Data>(

@@ -109,7 +109,17 @@ impl Task {
             }
             let numbers: Vec<usize> =
                 spec.stores.iter().filter_map(|store| store_numbers[*store]).collect();
-            let mut node_setup = NodeSetup { stores: &numbers, sink, sends_old: spec.sends_old };
+            let local = |nodes: &[usize]| -> Vec<u32> {
+                nodes.iter().map(|node| node_numbers[*node]).collect()
+            };
+            let mut node_setup = NodeSetup {
+                stores: &numbers,
+                parents: &local(&spec.parents),
+                reads: &local(&spec.reads),
+                sink,
+                sends_old: spec.sends_old,
+                shares_store: spec.shares_store,
+            };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {
                     let source: Arc<dyn SourceNode> = factory().into();
@@ -133,6 +143,7 @@ impl Task {
                 name: spec.name.as_str().into(),
                 children: children.collect(),
                 stores: spec.stores.as_slice().into(),
+                table_store: parts.table_store(*node).and_then(|store| store_numbers[store]),
             });
         }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use millstream_broker::embedded::EmbeddedBroker;
 use millstream_broker::{Broker, Clock, ManualClock, NewTopic, ProducerOptions};
-use millstream_state::MemoryBackend;
+use millstream_state::{MemoryBackend, StateBackend};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::client::{TopicConsumer, TopicProducer};
-use crate::codec::Data;
+use crate::codec::{CodecError, Data, Wire};
 use crate::error::Error;
 use crate::query::{Answer, StoreLookup};
 use crate::record::Timestamped;
@@ -28,12 +28,14 @@ pub struct DriverOptions {
     pub commit_every: usize,
     /// Wall-clock time to begin at, in milliseconds since the Unix epoch; 0 by default.
     pub start_ms: i64,
+    /// Where the stores are kept; in memory by default.
+    pub state: Arc<dyn StateBackend>,
 }
 
 impl Default for DriverOptions {
     fn default() -> Self {
         let config = Config::new("test").with_processing_guarantee(Guarantee::AtLeastOnce);
-        Self { config, partitions: 1, commit_every: 1, start_ms: 0 }
+        Self { config, partitions: 1, commit_every: 1, start_ms: 0, state: Arc::new(MemoryBackend) }
     }
 }
 
@@ -79,8 +81,10 @@ impl TopologyTestDriver {
 
     /// Runs `topology` as `options` say.
     pub fn with_options(topology: &Topology, options: DriverOptions) -> Result<Self, Error> {
-        let DriverOptions { config, partitions, commit_every, start_ms } = options;
+        let DriverOptions { config, partitions, commit_every, start_ms, state } = options;
         config.validate()?;
+        // Nobody else is there to take its tasks, however far the clock is moved.
+        let config = config.with_max_poll_interval(Duration::MAX);
         let clock = ManualClock::at(start_ms);
         let broker = EmbeddedBroker::builder().clock(Arc::new(clock.clone())).open()?;
         let plan = prepare_topics(topology, &config, &mut *broker.admin()?, Some(partitions))?;
@@ -89,7 +93,7 @@ impl TopologyTestDriver {
             config,
             broker: Arc::new(broker.clone()),
             clock: Arc::new(clock.clone()),
-            state: Arc::new(MemoryBackend),
+            state,
             process_id: "test-driver".to_owned(),
             index: 0,
             pace: Pace::Records(commit_every.max(1)),
@@ -166,6 +170,27 @@ impl TopologyTestDriver {
         let mut entries: Vec<_> = parts.into_iter().flatten().collect();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
+    }
+
+    /// The entries of a store as bytes, as they are in the database.
+    #[doc(hidden)]
+    pub fn raw_entries(&mut self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        self.lookup(store)?.raw_entries(&mut self.thread)
+    }
+
+    /// What the suppression with the buffer `store` holds back: keys and their times, in the order in
+    /// which they will come out.
+    pub fn held_back<K: Wire>(&mut self, store: &str) -> Result<Vec<(K, i64)>, Error> {
+        let held = self.lookup(store)?.held_back(&mut self.thread)?.into_iter();
+        let decoded = held.map(|(key, time)| {
+            let key = K::decode(&key);
+            let format_error = |cause: CodecError| Error::StoreFormat {
+                store: store.to_owned(),
+                cause: cause.into(),
+            };
+            Ok((key.map_err(format_error)?, time))
+        });
+        decoded.collect()
     }
 
     /// Records dropped so far (Kafka's `dropped-records-total`).

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, TopicRef};
+use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef};
 use super::names::changelog_topic;
 use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
 use crate::error::TopologyError;
@@ -21,6 +21,7 @@ impl Graph {
         self.check_names(&mut problems);
         self.check_stores(&mut problems);
         self.check_topics(&mut problems);
+        let nodes = self.connected(&mut problems);
         let mut children = vec![Vec::new(); self.nodes.len()];
         for (number, node) in self.nodes.iter().enumerate() {
             for parent in &node.parents {
@@ -36,8 +37,8 @@ impl Graph {
         Ok(Topology {
             inner: Arc::new(TopologyParts {
                 copartitioned: copartitioned.collect(),
-                sub_topologies: self.sub_topologies(),
-                nodes: self.nodes.clone(),
+                sub_topologies: self.sub_topologies(&nodes),
+                nodes,
                 children,
                 stores: self.stores.clone(),
                 repartitions: self.repartitions.clone(),
@@ -152,11 +153,15 @@ impl Graph {
         false
     }
 
+    /// The sources that feed a node, and the tables it reads.
     fn sources_above(&self, node: usize) -> BTreeSet<usize> {
-        let mut sources = BTreeSet::new();
+        let (mut sources, mut seen) = (BTreeSet::new(), BTreeSet::new());
         let mut nodes = vec![node];
         while let Some(node) = nodes.pop() {
-            nodes.extend(&self.nodes[node].parents);
+            if !seen.insert(node) {
+                continue;
+            }
+            nodes.extend(self.nodes[node].parents.iter().chain(&self.nodes[node].reads));
             if matches!(self.nodes[node].kind, NodeKind::Source { .. }) {
                 sources.insert(node);
             }
@@ -166,8 +171,8 @@ impl Graph {
 
     /// Groups nodes that are joined by edges or stores, numbered in the order of their sources'
     /// names (`InternalTopologyBuilder.makeNodeGroups`).
-    fn sub_topologies(&self) -> Vec<SubTopology> {
-        let mut group: Vec<usize> = (0..self.nodes.len()).collect();
+    fn sub_topologies(&self, nodes: &[NodeSpec]) -> Vec<SubTopology> {
+        let mut group: Vec<usize> = (0..nodes.len()).collect();
         fn root(group: &[usize], mut node: usize) -> usize {
             while group[node] != node {
                 node = group[node];
@@ -179,7 +184,7 @@ impl Graph {
             group[a.max(b)] = a.min(b);
         };
         let mut users = vec![None; self.stores.len()];
-        for (number, node) in self.nodes.iter().enumerate() {
+        for (number, node) in nodes.iter().enumerate() {
             for parent in &node.parents {
                 join(&mut group, *parent, number);
             }
@@ -187,8 +192,8 @@ impl Graph {
                 join(&mut group, *users[*store].get_or_insert(number), number);
             }
         }
-        let nodes = self.nodes.iter().enumerate();
-        let sources = nodes.filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
+        let sources = nodes.iter().enumerate();
+        let sources = sources.filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
         let sources: BTreeMap<&String, usize> =
             sources.map(|(number, node)| (&node.name, number)).collect();
         let mut sub_topologies: Vec<SubTopology> = Vec::new();
@@ -201,7 +206,7 @@ impl Graph {
                 id
             });
         }
-        for (number, node) in self.nodes.iter().enumerate() {
+        for (number, node) in nodes.iter().enumerate() {
             // Every node is fed by a source: handles begin there.
             let sub_topology = &mut sub_topologies[ids[&root(&group, number)]];
             sub_topology.nodes.push(number);
@@ -216,6 +221,11 @@ impl Graph {
 }
 
 impl TopologyParts {
+    /// The store that keeps the table of a node.
+    pub(crate) fn table_store(&self, node: usize) -> Option<usize> {
+        self.stores.iter().position(|store| store.owner == Some(node))
+    }
+
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
         let mut sources = BTreeSet::new();
         let mut sinks = BTreeSet::new();
@@ -274,11 +284,14 @@ const ADDITIONAL_RETENTION: i64 = 24 * 60 * 60 * 1000;
 fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
     match kind {
         ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
-        ChangelogKind::Windows { retention } => created_with([
-            ("cleanup.policy", "compact,delete"),
-            ("retention.ms", &retention.saturating_add(ADDITIONAL_RETENTION).to_string()),
-        ]),
+        ChangelogKind::Windows { retention } => windowed_configs("compact,delete", retention),
+        ChangelogKind::JoinWindows { retention } => windowed_configs("delete", retention),
     }
+}
+
+fn windowed_configs(policy: &str, retention: i64) -> BTreeMap<String, String> {
+    let retention = retention.saturating_add(ADDITIONAL_RETENTION).to_string();
+    created_with([("cleanup.policy", policy), ("retention.ms", &retention)])
 }
 
 /// Configs of an internal topic (`RepartitionTopicConfig`).

@@ -1,11 +1,10 @@
 //! `describe()`, character for character as Kafka Streams prints it (`TopologyDescription`).
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::TopologyParts;
 use super::graph::{NodeKind, SinkTopic};
-use super::neighbours::Neighbours;
+use super::neighbours::{Neighbours, in_hash_order};
 
 pub(super) fn describe(topology: &TopologyParts) -> String {
     let mut out = String::from("Topologies:\n ");
@@ -42,9 +41,8 @@ fn describe_node(
             write!(out, "    Source: {name} (topics: [{topics}])\n      --> {children}\n")
         }
         NodeKind::Processor { .. } => {
-            let stores: BTreeSet<&str> =
-                node.stores.iter().map(|store| topology.stores[*store].name.as_str()).collect();
-            let stores = join(stores);
+            let stores = node.stores.iter().map(|store| topology.stores[*store].name.as_str());
+            let stores = join(in_hash_order(stores.collect(), |name| name));
             write!(
                 out,
                 "    Processor: {name} (stores: [{stores}])\n      --> {children}\n      <-- {parents}\n"

@@ -27,10 +27,16 @@ impl TopicRef {
 pub(crate) struct NodeSetup<'a> {
     /// Numbers of the node's stores within the task, in the order they were connected.
     pub(crate) stores: &'a [usize],
+    /// Numbers of its parents within the task.
+    pub(crate) parents: &'a [u32],
+    /// Numbers within the task of the tables it reads, in the order they were added.
+    pub(crate) reads: &'a [u32],
     /// For a sink of one topic, that topic.
     pub(crate) sink: TopicHandle,
     /// Whether the node's changes carry old values.
     pub(crate) sends_old: bool,
+    /// Whether a store is behind a table it reads and behind its parent.
+    pub(crate) shares_store: bool,
 }
 
 /// Makes a node for a task.
@@ -54,6 +60,15 @@ pub(crate) enum NodeKind {
     Sink { topic: SinkTopic, factory: NodeFactory },
 }
 
+/// The windows in the keys of a table.
+#[derive(Clone)]
+pub(crate) struct TableWindows {
+    /// How long after its end a window still takes records, in milliseconds.
+    pub(crate) grace: i64,
+    /// Gives the end of a time window by its start.
+    pub(crate) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
+}
+
 #[derive(Clone)]
 pub(crate) struct NodeSpec {
     pub(crate) name: String,
@@ -61,12 +76,25 @@ pub(crate) struct NodeSpec {
     pub(crate) parents: Vec<usize>,
     /// Stores it uses, by number.
     pub(crate) stores: Vec<usize>,
+    /// Nodes of tables whose values it asks for, by number. It is connected to what stores them.
+    pub(crate) reads: Vec<usize>,
+    /// Whether a store is behind a table it reads and behind its parent. Known when all is built.
+    pub(crate) shares_store: bool,
     /// For the nodes of tables: whether changes carry the old value.
     pub(crate) sends_old: bool,
-    /// Nodes that are called after this one, each with what its name adds.
-    pub(crate) companions: Vec<(usize, &'static str)>,
-    /// Whether the repartition topic before this node is called after it.
-    pub(crate) names_repartition: bool,
+    /// What is called after this node, each with what its name adds. The node may be among it.
+    pub(crate) companions: Vec<(Companion, &'static str)>,
+    /// For a windowed aggregation, what its windows are.
+    pub(crate) windows: Option<TableWindows>,
+}
+
+/// Something that is called after a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Companion {
+    Node(usize),
+    Store(usize),
+    /// The internal topic that a source reads.
+    TopicOf(usize),
 }
 
 /// What a store's factory is told when its task is made.
@@ -84,6 +112,8 @@ pub(crate) enum ChangelogKind {
     Latest,
     /// Windows, for so many milliseconds.
     Windows { retention: i64 },
+    /// Records that wait for others to be joined with, for so many milliseconds.
+    JoinWindows { retention: i64 },
 }
 
 #[derive(Clone)]
@@ -116,10 +146,14 @@ pub(crate) struct Graph {
     pub(crate) repartitions: Vec<RepartitionSpec>,
     /// Nodes whose input topics must be co-partitioned.
     pub(crate) keyed: Vec<usize>,
+    /// Nodes of tables whose values nothing but a store can tell.
+    pub(crate) only_stored: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
     last_processor: Option<(usize, usize)>,
+    /// The last table that took a number for a store it may not need, and that number.
+    last_store: Option<(usize, usize)>,
 }
 
 impl Graph {
@@ -145,15 +179,31 @@ impl Graph {
         node
     }
 
+    /// Takes the number that Kafka Streams takes for the store of `node` when it is given no name.
+    pub(crate) fn burn_store_name(&mut self, node: usize, prefix: &str) {
+        let _burnt = self.new_name(prefix);
+        self.last_store = Some((node, self.index - 1));
+    }
+
+    /// Gives that number back: the store has a name. Only where no later node has a number.
+    pub(crate) fn store_is_named(&mut self, node: usize) {
+        if self.last_store == Some((node, self.index.wrapping_sub(1))) {
+            self.index -= 1;
+            self.last_store = None;
+        }
+    }
+
     pub(crate) fn add(&mut self, name: String, parents: Vec<usize>, kind: NodeKind) -> usize {
         self.nodes.push(NodeSpec {
             name,
             kind,
             parents,
             stores: Vec::new(),
+            reads: Vec::new(),
+            shares_store: false,
             sends_old: false,
             companions: Vec::new(),
-            names_repartition: false,
+            windows: None,
         });
         self.nodes.len() - 1
     }
@@ -191,23 +241,41 @@ impl Graph {
         }
     }
 
+    /// The windows in the keys of the table node `node`, those with the longest grace if it is made of
+    /// several tables (Kafka's `GraphGraceSearchUtil`).
+    pub(crate) fn windows_above(&self, node: usize) -> Option<TableWindows> {
+        if let Some(windows) = &self.nodes[node].windows {
+            return Some(windows.clone());
+        }
+        let above = self.nodes[node].parents.iter().filter_map(|node| self.windows_above(*node));
+        above.max_by_key(|windows| windows.grace)
+    }
+
     /// Gives a node a name of its own, and those called after it names that go with it.
     pub(crate) fn rename(&mut self, node: usize, name: &str) {
-        let before = std::mem::replace(&mut self.nodes[node].name, name.to_owned());
+        name.clone_into(&mut self.nodes[node].name);
         for (companion, suffix) in self.nodes[node].companions.clone() {
-            self.nodes[companion].name = format!("{name}{suffix}");
+            let name = format!("{name}{suffix}");
+            match companion {
+                Companion::Node(companion) => self.nodes[companion].name = name,
+                Companion::Store(store) => self.stores[store].name = name,
+                Companion::TopicOf(source) => self.rename_topic_of(source, &name),
+            }
         }
         // Only where no later node has a number of its own, which is so directly behind `process`.
         if self.last_processor == Some((node, self.index.wrapping_sub(1))) {
             self.index -= 1;
             self.last_processor = None;
         }
-        if self.nodes[node].names_repartition {
-            self.rename_topic(&repartition_topic(&before), &repartition_topic(name));
-        }
     }
 
-    fn rename_topic(&mut self, from: &str, to: &str) {
+    fn rename_topic_of(&mut self, source: usize, to: &str) {
+        let NodeKind::Source { topics, .. } = &self.nodes[source].kind else {
+            return;
+        };
+        let Some(from) = topics.first().map(|topic| topic.name.clone()) else {
+            return;
+        };
         for spec in self.repartitions.iter_mut().filter(|spec| spec.topic == from) {
             to.clone_into(&mut spec.topic);
         }
@@ -224,11 +292,11 @@ impl Graph {
     /// Has the repartitioning that ends in `source` called after `node`. Its filter, sink and
     /// source were added one after the other.
     pub(crate) fn name_repartition_after(&mut self, node: usize, source: usize) {
-        self.nodes[node].names_repartition = true;
         self.nodes[node].companions = vec![
-            (source - 2, "-repartition-filter"),
-            (source - 1, "-repartition-sink"),
-            (source, "-repartition-source"),
+            (Companion::Node(source - 2), "-repartition-filter"),
+            (Companion::Node(source - 1), "-repartition-sink"),
+            (Companion::Node(source), "-repartition-source"),
+            (Companion::TopicOf(source), "-repartition"),
         ];
     }
 

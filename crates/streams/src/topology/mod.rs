@@ -7,15 +7,16 @@ mod graph;
 mod names;
 mod neighbours;
 mod partitions;
+mod table_values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic, StoreSetup,
-    StoreSpec, TopicRef,
+    ChangelogKind, Companion, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic,
+    StoreSetup, StoreSpec, TableWindows, TopicRef,
 };
-pub(crate) use names::{changelog_topic, repartition_topic};
+pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
 
 /// A checked program: nodes, stores and topics, divided into sub-topologies. Made by

@@ -13,6 +13,11 @@ pub(crate) fn repartition_topic(name: &str) -> String {
     format!("{name}-repartition")
 }
 
+/// A topic of a foreign-key join that was given no name, without the application id.
+pub(crate) fn foreign_key_topic(generated: &str) -> String {
+    format!("{generated}-topic")
+}
+
 /// The changelog topic of a store, in full.
 pub(crate) fn changelog_topic(application_id: &str, store: &str) -> String {
     format!("{application_id}-{store}-changelog")

@@ -25,7 +25,7 @@ impl<'a> Neighbours<'a> {
             children: vec![Tree::default(); count],
             parents: vec![Tree::default(); count],
         };
-        for node in in_hash_order(topology, sub_topology) {
+        for node in nodes_in_hash_order(topology, sub_topology) {
             for parent in &topology.nodes[node].parents {
                 neighbours.link(*parent, node);
             }
@@ -68,22 +68,28 @@ impl<'a> Neighbours<'a> {
 
 /// The nodes as `java.util.HashMap` iterates over their names, which were put in with the sources
 /// first.
-fn in_hash_order(topology: &TopologyParts, sub_topology: &SubTopology) -> Vec<usize> {
+fn nodes_in_hash_order(topology: &TopologyParts, sub_topology: &SubTopology) -> Vec<usize> {
     let is_source = |node: &usize| matches!(topology.nodes[*node].kind, NodeKind::Source { .. });
     let name = |node: &usize| topology.nodes[*node].name.as_str();
     let (mut nodes, others): (Vec<_>, Vec<_>) =
         sub_topology.nodes.iter().copied().partition(is_source);
     nodes.sort_by_key(name);
     nodes.extend(others);
+    in_hash_order(nodes, name)
+}
+
+/// Items as `java.util.HashMap` iterates over their names, given in the order in which they were put
+/// in.
+pub(super) fn in_hash_order<'a, T>(mut items: Vec<T>, name: impl Fn(&T) -> &'a str) -> Vec<T> {
     let mut buckets = 16;
-    while nodes.len() > buckets / 4 * 3 {
+    while items.len() > buckets / 4 * 3 {
         buckets *= 2;
     }
-    nodes.sort_by_key(|node| {
-        let hash = java_hash(name(node));
+    items.sort_by_key(|item| {
+        let hash = java_hash(name(item));
         (hash ^ (hash >> 16)) as usize & (buckets - 1)
     });
-    nodes
+    items
 }
 
 /// `java.lang.String.hashCode`.

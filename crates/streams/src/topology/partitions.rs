@@ -66,6 +66,28 @@ impl PartitionCounts {
                     self.0.insert(topic, partitions);
                 }
             }
+            self.align_repartitions(topology);
+        }
+    }
+
+    /// Where inputs must be co-partitioned, repartition topics that may have any number of
+    /// partitions get as many as the others have (Kafka's `CopartitionedTopicsEnforcer`).
+    fn align_repartitions(&mut self, topology: &TopologyParts) {
+        for (_, sources) in &topology.copartitioned {
+            let topics = sources.iter().flat_map(|source| topics_of(topology, *source));
+            let (free, fixed): (Vec<_>, Vec<_>) = topics.partition(|topic| {
+                let mut specs = topology.repartitions.iter();
+                topic.internal
+                    && specs.any(|spec| spec.topic == topic.name && spec.partitions.is_none())
+            });
+            let among = if fixed.is_empty() { &free } else { &fixed };
+            let Some(partitions) = among.iter().filter_map(|topic| self.0.get(*topic)).max() else {
+                continue;
+            };
+            let partitions = *partitions;
+            for topic in free {
+                self.0.insert(topic.clone(), partitions);
+            }
         }
     }
 
@@ -79,7 +101,7 @@ impl PartitionCounts {
                 let list: Vec<_> =
                     counts.iter().map(|(topic, n)| format!("'{topic}' has {n}")).collect();
                 problems.push(format!(
-                    "'{node}' keeps state by key, but its topics differ in their partitions ({}), so one key would be counted in several tasks: put `.repartition(..)` before it, or give the topics the same number of partitions",
+                    "'{node}' works by key, but its topics differ in their partitions ({}), so the records of one key would be in several tasks: give the topics the same number of partitions, or put `.repartition(..)` before it; a table is read as a stream for that, and made a table again by `.to_table(..)`",
                     list.join(", ")
                 ));
             }

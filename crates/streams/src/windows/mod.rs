@@ -2,6 +2,7 @@
 
 mod emit;
 mod fixed;
+mod join_windows;
 mod session_windows;
 mod sliding_windows;
 mod time_windows;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use emit::EmitStrategy;
 pub(crate) use fixed::FixedWindows;
+pub use join_windows::JoinWindows;
 pub use session_windows::SessionWindows;
 pub use sliding_windows::SlidingWindows;
 pub use time_windows::TimeWindows;

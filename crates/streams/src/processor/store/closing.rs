@@ -9,7 +9,7 @@ use crate::error::Error;
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
     /// No window that is open is earlier; `None` when nobody has looked yet.
-    earliest: Option<i64>,
+    pub(super) earliest: Option<i64>,
 }
 
 impl Closing {

@@ -1,10 +1,9 @@
-use std::any::Any;
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use millstream_broker::{Headers, RecordBatch};
-use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder, StateError};
+use millstream_broker::Headers;
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
@@ -14,7 +13,7 @@ use crate::codec::{
     Codec, CodecError, Data, TIMESTAMP_BYTES, decode_timestamped, encode_timestamped,
 };
 use crate::error::{BoxError, Error};
-use crate::processor::{Context, NodeError, NodeResult, Origin, Output, StateStore, StoreOptions};
+use crate::processor::{Origin, Output, StateStore, StoreOptions};
 use crate::record::{Change, Record, Timestamped};
 
 /// What became of an update.
@@ -59,9 +58,11 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     /// The highest time of a window, written or still cached.
     pub(super) newest: i64,
     /// Writes of windows that were too old.
-    expired: u64,
+    pub(super) expired: u64,
     /// Segments before this one are gone from the database.
-    dropped_before: u64,
+    pub(super) dropped_before: u64,
+    /// Whether the records of its changelog carry headers.
+    logs_headers: bool,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -84,7 +85,33 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             newest: -1,
             expired: 0,
             dropped_before: 0,
+            logs_headers: false,
         }
+    }
+
+    /// What the store and its operator know of time.
+    pub(crate) fn times_mut(&mut self) -> &mut StoreTimes {
+        &mut self.times
+    }
+
+    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
+    pub(crate) fn earliest(&self) -> Option<i64> {
+        self.closing.earliest
+    }
+
+    /// Notes the earliest of all entries.
+    pub(crate) fn set_earliest(&mut self, time: i64) {
+        self.closing.earliest = Some(time);
+    }
+
+    /// Notes an entry that has come.
+    pub(crate) fn note_earliest(&mut self, time: i64) {
+        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
+    }
+
+    /// Says whether the records of the changelog carry the headers of what was processed.
+    pub(crate) fn log_headers(&mut self, logs_headers: bool) {
+        self.logs_headers = logs_headers;
     }
 
     #[cold]
@@ -219,6 +246,16 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(self.load(overlay, &self.key_bytes)?.0)
     }
 
+    /// The value of a key as of the last flush of its cache.
+    pub(crate) fn get_flushed(
+        &mut self,
+        overlay: &Overlay,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, Error> {
+        self.encode_key(key)?;
+        Ok(self.load(overlay, &self.key_bytes)?.0)
+    }
+
     /// Updates a key as [`Context::update_table`] says. `update` gives the value from now on, or
     /// none, and the timestamp of the change.
     #[inline]
@@ -260,7 +297,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
         let key_bytes = std::mem::take(&mut self.key_bytes);
-        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin.timestamp);
+        let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin);
         self.key_bytes = key_bytes;
         written?;
         let change = Change { new: new.map(|new| new.value), old: sent_old.map(|old| old.value) };
@@ -274,11 +311,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         output: &mut dyn Output,
         key: &[u8],
         value: Option<&Timestamped<V>>,
-        record_timestamp: i64,
+        origin: &Origin,
     ) -> Result<(), Error> {
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
-            _ => (0, record_timestamp),
+            _ => (0, origin.timestamp),
         };
         let mut value_bytes = std::mem::take(&mut self.value_bytes);
         value_bytes.clear();
@@ -288,7 +325,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let bytes = value.map(|_| &*self.value_bytes);
         let number = self.options.number;
         let live = match &self.options.segments {
-            None => true,
+            None => Some(true),
+            // There is nothing to delete; only the changelog hears of it.
+            Some(segments) if segments.numbered && bytes.is_none() => None,
             Some(segments) => {
                 let time = segments.time(key).unwrap_or(-1);
                 self.times.store = self.times.store.max(time);
@@ -296,30 +335,32 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 if live && self.cache.is_none() {
                     self.closing.note(segments, overlay, number, key, bytes.is_some());
                 }
-                live
+                Some(live)
             }
         };
-        if live {
-            overlay.write(number, key, bytes);
-        } else {
-            self.expired += 1;
+        match live {
+            Some(true) => overlay.write(number, key, bytes),
+            Some(false) => self.expired += 1,
+            None => {}
         }
         let key = &key[self.prefix()..];
         if let Some(changelog) = self.options.changelog {
             // The changelog holds the plain value; its record's timestamp is the value's.
             let logged = bytes.map(|bytes| &bytes[prefix..]);
+            let none = Headers::new();
+            let headers = if self.logs_headers { &origin.headers } else { &none };
             output.buffer(changelog.topic, changelog.partition).push(
                 timestamp,
                 Some(key),
                 logged,
-                &Headers::new(),
+                headers,
             );
         }
         Ok(())
     }
 
     /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
-    fn flush_slot(
+    pub(super) fn flush_slot(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -357,7 +398,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 return Ok(None);
             }
         }
-        self.write(overlay, output, key_bytes, new.as_ref(), origin.timestamp)?;
+        self.write(overlay, output, key_bytes, new.as_ref(), &origin)?;
         if self.options.owner.is_none() {
             return Ok(None);
         }
@@ -373,7 +414,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value by hand (Processor API): no node hears of it.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -456,101 +497,4 @@ fn present<V: 'static>(
     let Timestamped { value, timestamp } = new;
     let value = value.filter(|value| !codec.is_null(value));
     (value.map(|value| Timestamped { value, timestamp }), timestamp)
-}
-
-impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
-    }
-
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |ctx, store| {
-            let dirty = match &mut ctx.store::<K, V>(store).cache {
-                Some(cache) => cache.take_dirty(),
-                None => return Ok(()),
-            };
-            for number in dirty {
-                let task = &mut *ctx.task;
-                let typed: &mut Self = task.stores[store]
-                    .as_any_mut()
-                    .downcast_mut()
-                    .expect("this function was given out by a store of these types");
-                let owner = typed.options.owner;
-                let flushed = typed
-                    .flush_slot(&mut task.overlay, ctx.output, number)
-                    .map_err(NodeError::from)?;
-                if let (Some((origin, record)), Some(owner)) = (flushed, owner) {
-                    ctx.forward_from(owner, origin, record)?;
-                }
-            }
-            Ok(())
-        }
-    }
-
-    fn evict(&mut self) {
-        if let Some(cache) = &mut self.cache {
-            cache.evict();
-        }
-    }
-
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        self.options.segments.map(|_| (self.options.name.clone(), &mut self.times))
-    }
-
-    fn take_expired(&mut self) -> u64 {
-        std::mem::take(&mut self.expired)
-    }
-
-    fn expire(&mut self, overlay: &mut Overlay) -> Result<(), StateError> {
-        let Some(segments) = &self.options.segments else { return Ok(()) };
-        let first = segments.first_kept(self.times.store);
-        if first > self.dropped_before {
-            overlay.drop_segments(self.options.number, first)?;
-            self.dropped_before = first;
-        }
-        Ok(())
-    }
-
-    fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
-        let mut next = None;
-        let mut local = Vec::new();
-        for record in records.iter() {
-            next = Some(record.offset + 1);
-            let Some(mut key) = record.key else { continue };
-            if let Some(segments) = &self.options.segments {
-                local.clear();
-                local.resize(segments.prefix(), 0);
-                local.extend_from_slice(key);
-                segments.fill_prefix(&mut local);
-                let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
-                    tracing::warn!(
-                        "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
-                        self.options.name,
-                        record.offset,
-                        key.len()
-                    );
-                    continue;
-                };
-                self.times.store = self.times.store.max(time);
-                self.newest = self.newest.max(time);
-                key = &local;
-                if segments.indexed {
-                    let index = segments.index_key(&local);
-                    into.push(&index, record.value.is_some().then_some(&[]));
-                }
-            }
-            match record.value {
-                None => into.push(key, None),
-                Some(value) if self.options.timestamped => {
-                    into.push(key, Some(&[&record.timestamp.to_be_bytes(), value]));
-                }
-                Some(value) => into.push(key, Some(&[value])),
-            }
-        }
-        next
-    }
 }

@@ -2,11 +2,13 @@
 
 mod budget;
 mod cache;
+mod change_buffer;
 mod closing;
 mod handle;
 mod key_value;
 mod segments;
 mod slot_key;
+mod task_side;
 mod times;
 mod windows;
 
@@ -19,6 +21,7 @@ use millstream_state::{Overlay, RestoreBatch, StateError};
 use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
+pub(crate) use change_buffer::ChangeBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;

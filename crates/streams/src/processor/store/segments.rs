@@ -24,6 +24,8 @@ pub(crate) struct Segments {
     pub(crate) scanned: bool,
     /// Whether the operator looks for windows by their time.
     pub(crate) indexed: bool,
+    /// Whether several values of a key may have one time. A delete then deletes nothing.
+    pub(crate) numbered: bool,
     /// Whether a result has its window's time as its timestamp, as sessions do.
     pub(crate) dates_results: bool,
 }
@@ -36,6 +38,7 @@ impl Segments {
             suffix,
             scanned: false,
             indexed: false,
+            numbered: false,
             dates_results: false,
         }
     }

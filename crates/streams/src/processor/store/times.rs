@@ -9,18 +9,29 @@ pub(crate) struct StoreTimes {
     pub(crate) store: i64,
     /// Up to where windows have been closed and handed on.
     pub(crate) emitted: i64,
+    /// From when on records wait for a partner, as far as was looked; the highest time there is when
+    /// none does.
+    pub(crate) waiting: i64,
+    /// The number of the last value in a store that numbers them.
+    pub(crate) number: i64,
 }
 
 impl Default for StoreTimes {
     fn default() -> Self {
-        Self { stream: -1, store: -1, emitted: -1 }
+        Self { stream: -1, store: -1, emitted: -1, waiting: -1, number: -1 }
     }
 }
 
 impl StoreTimes {
     /// Each time that is known, with what distinguishes its name from the store's. Kafka Streams
     /// keeps one of them, and calls it as the store.
-    pub(crate) fn named(&mut self) -> [(&'static str, &mut i64); 3] {
-        [("", &mut self.emitted), ("/stream", &mut self.stream), ("/store", &mut self.store)]
+    pub(crate) fn named(&mut self) -> [(&'static str, &mut i64); 5] {
+        [
+            ("", &mut self.emitted),
+            ("/stream", &mut self.stream),
+            ("/store", &mut self.store),
+            ("/waiting", &mut self.waiting),
+            ("/number", &mut self.number),
+        ]
     }
 }

@@ -4,21 +4,25 @@ use std::ops::Bound;
 use millstream_state::{KeyRange, Overlay, ScanOrder, Write};
 
 use super::KeyValueStore;
-use super::times::StoreTimes;
 use crate::codec::{Data, StoredWindow};
 use crate::error::Error;
-use crate::record::{Timestamped, Windowed};
+use crate::record::{NumberedWindow, Timestamped, Windowed};
 
 /// A window of a key and what is stored for it.
 pub(crate) type Found<W, V> = (W, Timestamped<V>);
 
+impl<K: Data, V: Data> KeyValueStore<Windowed<K, NumberedWindow>, V> {
+    /// The next number of a value. Kafka Streams begins at 1 after each start and may then overwrite
+    /// values; here numbers go on.
+    pub(crate) fn next_number(&mut self) -> u32 {
+        let next = (self.times.number.max(0) + 1) & i64::from(i32::MAX);
+        self.times.number = next;
+        next as u32
+    }
+}
+
 /// What stores of windows can besides.
 impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
-    /// What the store and its operator know of time.
-    pub(crate) fn window_times(&mut self) -> &mut StoreTimes {
-        &mut self.times
-    }
-
     /// The windows of a key whose times (a window's start, a session's end) lie in `from..=to`, in
     /// order of their times. `any` is any window of the key.
     pub(crate) fn fetch(

@@ -1,0 +1,63 @@
+use std::collections::BTreeMap;
+
+/// How two streams are joined: the name of the join, after which its stores and topics are called, and
+/// what is logged (Kafka's `StreamJoined`). A plain name does.
+///
+/// The name is a part of the program's state: `<name>-this-join-store` and the like are the names of
+/// its stores, and a join that gets another name begins with nothing to join.
+///
+/// ```
+/// use millstream::StreamJoined;
+/// let plain: StreamJoined = "payments".into();
+/// let tuned = StreamJoined::named("payments").without_changelog();
+/// ```
+#[derive(Clone, Debug)]
+pub struct StreamJoined {
+    pub(super) name: String,
+    pub(super) stores: Option<(String, String)>,
+    pub(super) changelog: Option<BTreeMap<String, String>>,
+}
+
+impl StreamJoined {
+    /// A join called `name`.
+    #[doc(alias = "withName")]
+    #[doc(alias = "withStoreName")]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), stores: None, changelog: Some(BTreeMap::new()) }
+    }
+
+    /// Gives the stores of the two sides' records names of their own.
+    #[doc(alias = "withThisStoreSupplier")]
+    #[doc(alias = "withOtherStoreSupplier")]
+    pub fn stores(mut self, left: impl Into<String>, right: impl Into<String>) -> Self {
+        self.stores = Some((left.into(), right.into()));
+        self
+    }
+
+    /// Switches the changelogs off: what waits to be joined is lost when its task moves or its process
+    /// ends.
+    #[doc(alias = "withLoggingDisabled")]
+    pub fn without_changelog(mut self) -> Self {
+        self.changelog = None;
+        self
+    }
+
+    /// Sets one of Kafka's topic configs on the changelog topics.
+    #[doc(alias = "withLoggingEnabled")]
+    pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.changelog.get_or_insert_default().insert(name.into(), value.into());
+        self
+    }
+}
+
+impl From<&str> for StreamJoined {
+    fn from(name: &str) -> Self {
+        Self::named(name)
+    }
+}
+
+impl From<String> for StreamJoined {
+    fn from(name: String) -> Self {
+        Self::named(name)
+    }
+}

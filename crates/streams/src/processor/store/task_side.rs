@@ -1,0 +1,110 @@
+//! What a task does with a store: flush, restore, forget.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use millstream_broker::RecordBatch;
+use millstream_state::{Overlay, RestoreBatch, StateError};
+
+use super::KeyValueStore;
+use super::cache::WriteBackCache;
+use super::times::StoreTimes;
+use crate::codec::Data;
+use crate::processor::{Context, NodeError, NodeResult, StateStore};
+
+impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
+    }
+
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
+        |ctx, store| {
+            let dirty = match &mut ctx.store::<K, V>(store).cache {
+                Some(cache) => cache.take_dirty(),
+                None => return Ok(()),
+            };
+            for number in dirty {
+                let task = &mut *ctx.task;
+                let typed: &mut Self = task.stores[store]
+                    .as_any_mut()
+                    .downcast_mut()
+                    .expect("this function was given out by a store of these types");
+                let owner = typed.options.owner;
+                let flushed = typed
+                    .flush_slot(&mut task.overlay, ctx.output, number)
+                    .map_err(NodeError::from)?;
+                if let (Some((origin, record)), Some(owner)) = (flushed, owner) {
+                    ctx.forward_from(owner, origin, record)?;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn evict(&mut self) {
+        if let Some(cache) = &mut self.cache {
+            cache.evict();
+        }
+    }
+
+    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
+        Some((self.options.name.clone(), &mut self.times))
+    }
+
+    fn take_expired(&mut self) -> u64 {
+        std::mem::take(&mut self.expired)
+    }
+
+    fn expire(&mut self, overlay: &mut Overlay) -> Result<(), StateError> {
+        let Some(segments) = &self.options.segments else { return Ok(()) };
+        let first = segments.first_kept(self.times.store);
+        if first > self.dropped_before {
+            overlay.drop_segments(self.options.number, first)?;
+            self.dropped_before = first;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {
+        let mut next = None;
+        let mut local = Vec::new();
+        for record in records.iter() {
+            next = Some(record.offset + 1);
+            let Some(mut key) = record.key else { continue };
+            if let Some(segments) = &self.options.segments {
+                local.clear();
+                local.resize(segments.prefix(), 0);
+                local.extend_from_slice(key);
+                segments.fill_prefix(&mut local);
+                let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
+                    tracing::warn!(
+                        "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
+                        self.options.name,
+                        record.offset,
+                        key.len()
+                    );
+                    continue;
+                };
+                self.times.store = self.times.store.max(time);
+                self.newest = self.newest.max(time);
+                key = &local;
+                if segments.indexed {
+                    let index = segments.index_key(&local);
+                    into.push(&index, record.value.is_some().then_some(&[]));
+                }
+            }
+            match record.value {
+                None => into.push(key, None),
+                Some(value) if self.options.timestamped => {
+                    into.push(key, Some(&[&record.timestamp.to_be_bytes(), value]));
+                }
+                Some(value) => into.push(key, Some(&[value])),
+            }
+        }
+        next
+    }
+}
