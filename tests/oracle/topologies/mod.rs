@@ -2,6 +2,7 @@
 //! Java that was recorded: where Java lets nulls flow, keys and values are `Option`s.
 
 mod aggregations;
+mod cogroups;
 mod errors;
 mod foreign_keys;
 mod processor_api;
@@ -67,6 +68,8 @@ table! {
         sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
         tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
         windowed_then_rekeyed;
+    cogroups:
+        cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;
