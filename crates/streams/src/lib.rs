@@ -44,9 +44,10 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, EmitEarlyWhenFull, GlobalTable, GroupedStream, GroupedTable, KStream,
-    KTable, Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores,
-    StreamJoined, StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
+    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalTable, GroupedStream,
+    GroupedTable, KStream, KTable, Materialized, Repartitioned, SessionWindowedCogroup,
+    SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed,
+    TimeWindowedCogroup, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,

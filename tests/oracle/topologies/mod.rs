@@ -2,6 +2,7 @@
 //! Java that was recorded: where Java lets nulls flow, keys and values are `Option`s.
 
 mod aggregations;
+mod cogroups;
 mod errors;
 mod foreign_keys;
 mod processor_api;
@@ -73,6 +74,8 @@ table! {
         process_versioned_store versioned_count versioned_filter versioned_foreign_key
         versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
         versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
+    cogroups:
+        cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

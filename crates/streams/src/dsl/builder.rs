@@ -124,7 +124,7 @@ impl StreamsBuilder {
             operators::table_source::<K, V>(Some(setup.stores[0]))
         });
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
+        graph.nodes[node].companions = vec![(Companion::Node(source), "-source".into())];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

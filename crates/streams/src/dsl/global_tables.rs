@@ -131,7 +131,7 @@ fn add_global(
     let source = graph.add(source_name, Vec::new(), source);
     graph.globals.push(source);
     let node = processor(graph, name, source);
-    graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
+    graph.nodes[node].companions = vec![(Companion::Node(source), "-source".into())];
     node
 }
 

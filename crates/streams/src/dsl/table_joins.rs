@@ -184,8 +184,10 @@ impl<K: Data, V: Data> KTable<K, V> {
             let store = setup.stores.first().copied();
             operators::table_join_merge::<K, R>(setup.parents[0], store)
         });
-        graph.nodes[node].companions =
-            vec![(Companion::Node(this), "-join-this"), (Companion::Node(other), "-join-other")];
+        graph.nodes[node].companions = vec![
+            (Companion::Node(this), "-join-this".into()),
+            (Companion::Node(other), "-join-other".into()),
+        ];
         graph.keyed.push(node);
         drop(graph);
         KTable::new(self.graph.clone(), node)

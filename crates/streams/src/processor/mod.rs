@@ -25,6 +25,6 @@ pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
-    StoreOptions, StoreTimes, UpdateError, Updated, VersionedStore,
+    StoreOptions, UpdateError, Updated, VersionedStore,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

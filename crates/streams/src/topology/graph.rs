@@ -1,5 +1,6 @@
 //! The graph while the DSL builds it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ pub(crate) struct NodeSpec {
     /// For the nodes of tables: whether changes carry the old value.
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
-    pub(crate) companions: Vec<(Companion, &'static str)>,
+    pub(crate) companions: Vec<(Companion, Cow<'static, str>)>,
     /// For a windowed aggregation, what its windows are.
     pub(crate) windows: Option<TableWindows>,
     /// For the nodes of tables: whether a table made of a versioned one is versioned too.
@@ -307,10 +308,10 @@ impl Graph {
     /// source were added one after the other.
     pub(crate) fn name_repartition_after(&mut self, node: usize, source: usize) {
         self.nodes[node].companions = vec![
-            (Companion::Node(source - 2), "-repartition-filter"),
-            (Companion::Node(source - 1), "-repartition-sink"),
-            (Companion::Node(source), "-repartition-source"),
-            (Companion::TopicOf(source), "-repartition"),
+            (Companion::Node(source - 2), "-repartition-filter".into()),
+            (Companion::Node(source - 1), "-repartition-sink".into()),
+            (Companion::Node(source), "-repartition-source".into()),
+            (Companion::TopicOf(source), "-repartition".into()),
         ];
     }
 

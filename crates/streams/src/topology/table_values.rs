@@ -6,7 +6,7 @@ use super::graph::{Graph, NodeSpec};
 
 impl Graph {
     /// Whether a store keeps the table of `node`.
-    pub(super) fn is_materialized(&self, node: usize) -> bool {
+    pub(crate) fn is_materialized(&self, node: usize) -> bool {
         self.stores.iter().any(|store| store.owner == Some(node))
     }
 
@@ -59,6 +59,8 @@ impl Graph {
                 continue;
             }
             let node = &self.nodes[number];
+            let kept = self.stores.iter().enumerate();
+            stores.extend(kept.filter(|(_, store)| store.owner == Some(number)).map(|(s, _)| s));
             stores.extend(&node.stores);
             if !self.is_materialized(number) && !self.only_stored.contains(&number) {
                 open.extend(node.parents.iter().chain(&node.reads).rev());
