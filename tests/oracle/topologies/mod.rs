@@ -44,14 +44,13 @@ table! {
         table_source_to_stream table_to_stream_count table_transform_values table_two_children
         to_table to_table_repartitioned;
     table_joins:
-        global_table_inner global_table_left
         stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
         table_table_left table_table_outer table_table_outer_filter;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
     processor_api:
-        loop_through_topic low_level process_cached_store process_global_store process_headers process_named_children
+        loop_through_topic process_cached_store process_headers process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
     stream_joins:

@@ -219,9 +219,7 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
         let (name, initializer): (_, Initializer<A>) = (store.name.clone(), Arc::new(initializer));
         self.table(
             &name,
-            |graph, users, table| {
-                store.attach_to(graph, users, table);
-            },
+            |graph, users, table| store.attach_to(graph, users, table),
             move |aggregation, setup, _| aggregation.plain(setup.stores[0], initializer.clone()),
         )
     }

@@ -166,18 +166,17 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// Makes this the store of the table node `node`.
-    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> usize {
-        self.attach_to(graph, &[node], node)
+    pub(super) fn attach(self, graph: &mut Graph, node: usize) {
+        self.attach_to(graph, &[node], node);
     }
 
     /// Makes this the store of the table node `table`, which `users` write.
-    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) -> usize {
+    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) {
         let store = match self.history {
             Some(_) => self.add_versions(graph, Some(table)),
             None => Self { timestamped: true, ..self }.add_to(graph, Some(table)).number,
         };
         users.iter().for_each(|user| graph.connect(*user, store));
-        store
     }
 
     /// Makes this the store of the windows that `users` aggregate for the table node `table`.

@@ -2,7 +2,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
@@ -188,18 +188,6 @@ impl<'a> Context<'a> {
         let key = Windowed { key, window };
         let value = Timestamped { value, timestamp };
         self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
-    }
-
-    /// Reads the value of a key from a global store, by the store's number in the topology.
-    pub(crate) fn read_global<K: Data, V: Data>(
-        &mut self,
-        store: usize,
-        key: &K,
-    ) -> Result<Option<Timestamped<V>>, NodeError> {
-        match global_store::<K, V>(self.output, store) {
-            Some((typed, overlay)) => typed.get(overlay, key).map_err(NodeError::from),
-            None => Err(Box::new(Error::Unavailable("a global table is not there".to_owned()))),
-        }
     }
 
     /// The windows of a key whose times lie in `from..=to`, from a store of windows.
@@ -408,17 +396,4 @@ impl<'a> Context<'a> {
         self.task.origin = before;
         result
     }
-}
-
-/// A global store, by its number in the topology.
-pub(crate) fn global_store<K: Data, V: Data>(
-    output: &mut dyn Output,
-    store: usize,
-) -> Option<(&mut KeyValueStore<K, V>, &Overlay)> {
-    let (state, number) = output.global(store)?;
-    let typed = state.stores[number]
-        .as_any_mut()
-        .downcast_mut()
-        .expect("the handle was made with the store, so the types agree");
-    Some((typed, &state.overlay))
 }

@@ -14,10 +14,10 @@ mod versioned_tables;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{GlobalStoreRef, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef};
+pub use store::{StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef};
 
 pub(crate) use api::{FixedKeyNode, ProcessorNode};
-pub(crate) use context::{Context, global_store};
+pub(crate) use context::Context;
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, Outdated, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;

@@ -47,8 +47,6 @@ pub struct StreamThread {
     pub(super) last_refused: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
-    /// Whether its global tables have had everything that was there at the start.
-    pub(super) globals_complete: bool,
     pub(super) cache: Option<CacheBudget>,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
@@ -122,7 +120,6 @@ impl StreamThread {
             last_started: None,
             last_refused: None,
             restarting: false,
-            globals_complete: false,
             cache,
             requests: None,
             metrics: ThreadMetrics::default(),
@@ -148,16 +145,13 @@ impl StreamThread {
         made.chain(self.waiting.keys().map(|id| (*id, false)))
     }
 
-    /// The tasks it has, and what it has of global tables.
     pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut Task> {
-        let globals = self.collector.globals.iter_mut().map(|global| &mut global.task);
-        self.tasks.values_mut().chain(globals)
+        self.tasks.values_mut()
     }
 
     /// Whether it has its tasks and all of them are running.
     pub(crate) fn is_settled(&self) -> bool {
         self.identity.is_some()
-            && self.globals_complete
             && self.waiting.is_empty()
             && self.tasks.values().all(Task::is_running)
     }
@@ -199,9 +193,6 @@ impl StreamThread {
         }
         let mut busy = self.follow_membership()?;
         self.renew_producer()?;
-        if let Some(wait) = self.follow_globals(&mut busy)? {
-            return Ok(wait);
-        }
         busy |= self.make_tasks()?;
         busy |= self.start_tasks()?;
         let now = self.options.clock.wall_ms();
@@ -422,9 +413,7 @@ impl StreamThread {
 
     fn renew_producer(&mut self) -> Result<(), Error> {
         if self.restarting {
-            let mut collector = open_collector(&self.options, &self.name)?;
-            collector.globals = std::mem::take(&mut self.collector.globals);
-            self.collector = collector;
+            self.collector = open_collector(&self.options, &self.name)?;
             self.restarting = false;
         }
         Ok(())

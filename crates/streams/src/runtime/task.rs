@@ -125,14 +125,9 @@ impl Task {
                 NodeKind::Source { topics, factory } => {
                     let source: Arc<dyn SourceNode> = factory().into();
                     for topic in topics {
-                        let partitions = plan.counts.get(topic);
-                        let own = match sub.is_global {
-                            true => 0..partitions,
-                            false => id.partition..partitions.min(id.partition + 1),
-                        };
-                        for number in own {
+                        if id.partition < plan.counts.get(topic) {
                             let name = topic.full_name(application_id);
-                            let partition = TopicPartition::new(name, number);
+                            let partition = TopicPartition::new(name, id.partition);
                             queues.push(PartitionQueue::new(partition, topic.internal));
                             sources.push((nodes.len() as u32, source.clone()));
                         }

@@ -4,7 +4,6 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
-mod global;
 mod handle;
 mod key_value;
 mod segments;
@@ -26,7 +25,6 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
-pub use global::GlobalStoreRef;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
