@@ -44,16 +44,16 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, EmitEarlyWhenFull, GroupedStream, GroupedTable, KStream, KTable,
-    Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined,
-    StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
+    Branches, BufferConfig, EmitEarlyWhenFull, GlobalKTable, GroupedStream, GroupedTable, KStream,
+    KTable, Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores,
+    StreamJoined, StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, PunctuationType, Schedule,
-    StoreHandle, StoreRef,
+    FixedKeyContext, FixedKeyProcessor, GlobalStoreHandle, GlobalStoreRef, Processor,
+    ProcessorContext, PunctuationType, Schedule, StoreHandle, StoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{

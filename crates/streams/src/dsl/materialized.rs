@@ -130,6 +130,14 @@ impl<K: Data, V: Data> Materialized<K, V> {
         StoreHandle { name: handle_name, number, types: PhantomData }
     }
 
+    /// Adds the store as a global one: it is filled from a topic, which is all the changelog it
+    /// needs, and nobody hears of changes. That of a table keeps timestamps.
+    pub(super) fn add_global(self, graph: &mut Graph, is_table: bool) -> StoreHandle<K, V> {
+        let timestamped = self.timestamped || is_table;
+        let store = Self { timestamped, caching: false, changelog: None, ..self };
+        store.add_to(graph, None)
+    }
+
     /// Makes this the store of the table node `node`.
     pub(super) fn attach(self, graph: &mut Graph, node: usize) {
         let table = Self { timestamped: true, ..self };

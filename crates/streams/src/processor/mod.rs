@@ -13,9 +13,9 @@ mod task_state;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{StoreHandle, StoreRef};
+pub use store::{GlobalStoreHandle, GlobalStoreRef, StoreHandle, StoreRef};
 
-pub(crate) use api::{FixedKeyNode, ProcessorNode};
+pub(crate) use api::{FixedKeyNode, processor_node};
 pub(crate) use context::Context;
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};

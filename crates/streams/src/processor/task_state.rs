@@ -46,6 +46,8 @@ pub(crate) struct TaskState {
     pub(crate) failed_below: Option<String>,
     /// How many flushes of caches are at work, one inside the other.
     pub(crate) flushes: u32,
+    /// The global stores of the thread, lent while the task is at work.
+    pub(crate) global: Option<Box<TaskState>>,
 }
 
 impl TaskState {

@@ -148,6 +148,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Sources of global stores.
+    pub(crate) globals: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.

@@ -4,6 +4,7 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod global;
 mod handle;
 mod key_value;
 mod segments;
@@ -22,6 +23,7 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub use global::{GlobalStoreHandle, GlobalStoreRef};
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
