@@ -77,6 +77,15 @@ impl StreamThread {
         Ok(records > 0 || (restoring && global.is_restored()))
     }
 
+    /// After an error of the broker: goes on from what the global stores have.
+    pub(super) fn read_global_topics_again(&mut self) {
+        let Some(global) = &self.global.0 else { return };
+        if let Err(error) = global.read_again(&mut *self.consumer) {
+            tracing::warn!("{}: global stores are opened again: {error}", self.name);
+            self.close_global(false);
+        }
+    }
+
     /// Name of the database. Threads share no stores, so neither do they share that.
     pub(super) fn global_name(&self) -> String {
         format!("global-{}", self.options.index)

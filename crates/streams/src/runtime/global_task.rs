@@ -160,6 +160,11 @@ impl GlobalTask {
         Ok(records)
     }
 
+    /// After an error: a fetch may have taken records that nobody has seen.
+    pub(super) fn read_again(&self, consumer: &mut dyn Consumer) -> Result<(), BrokerError> {
+        self.inputs.iter().try_for_each(|input| consumer.assign(&input.partition, input.position))
+    }
+
     /// Puts a batch of an input into its store.
     fn take(
         &mut self,

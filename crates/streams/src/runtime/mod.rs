@@ -11,6 +11,7 @@ mod failpoint;
 mod global_stores;
 mod global_task;
 mod guarded;
+mod idle_time;
 mod internal_topics;
 mod metrics;
 mod partition_queue;
