@@ -45,7 +45,7 @@ pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
     Branches, BufferConfig, EmitEarlyWhenFull, GlobalKTable, GroupedStream, GroupedTable, KStream,
-    KTable, Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores,
+    KTable, Materialized, Parents, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores,
     StreamJoined, StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{

@@ -79,7 +79,7 @@ impl StreamsBuilder {
         let mut graph = self.graph.borrow_mut();
         let name = topic.name.clone();
         let store = store.add_global(&mut graph, true);
-        let source = Arc::new(move || operators::table_topic_source(&topic));
+        let source = Arc::new(move |_| operators::table_topic_source(&topic));
         let factory: NodeFactory =
             Arc::new(|setup| operators::table_source::<K, V>(setup.stores.first().copied()));
         let node = add_global(&mut graph, &name, source, factory, store.number);
@@ -133,7 +133,7 @@ impl StreamsBuilder {
         let mut graph = self.graph.borrow_mut();
         let name = topic.name.clone();
         let store = store.add_global(&mut graph, false);
-        let source = Arc::new(move || operators::stream_source(&topic));
+        let source = Arc::new(move |_| operators::stream_source(&topic));
         let handle = store.clone();
         let factory: NodeFactory = Arc::new(move |_| processor_node::<K, V, P>(processor(&handle)));
         add_global(&mut graph, &name, source, factory, store.number);

@@ -101,8 +101,8 @@ impl TaskParts {
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {
-                    let source: Arc<dyn SourceNode> = factory().into();
-                    for topic in topics {
+                    for (number, topic) in topics.iter().enumerate() {
+                        let source: Arc<dyn SourceNode> = factory(number).into();
                         let name = topic.full_name(application_id);
                         for partition in read(plan.counts.get(topic)) {
                             let partition = TopicPartition::new(name.as_str(), partition);

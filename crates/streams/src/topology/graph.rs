@@ -42,8 +42,8 @@ pub(crate) struct NodeSetup<'a> {
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
 
-/// Makes a source for a task.
-pub(crate) type SourceFactory = Arc<dyn Fn() -> Box<dyn SourceNode> + Send + Sync>;
+/// Makes a source for a task, given which of its topics it reads.
+pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
 
 /// Where a sink writes.
 #[derive(Clone, Debug)]
