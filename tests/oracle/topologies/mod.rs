@@ -54,7 +54,7 @@ table! {
     low_level:
         low_level;
     processor_api:
-        loop_through_topic process_cached_store process_headers process_named_children
+        loop_through_topic process_cached_store process_headers process_lru_store process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
     stream_joins:

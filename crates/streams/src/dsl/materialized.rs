@@ -30,6 +30,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
     logs_headers: bool,
+    limit: Option<usize>,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -44,6 +45,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             changelog: Some(BTreeMap::new()),
             retention: None,
             logs_headers: false,
+            limit: None,
         }
     }
 
@@ -76,6 +78,23 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Keeps at most so many entries in each task: when there are more, the one that was not read or
+    /// written for longest is deleted, in the changelog too; nobody downstream hears of it. Such a
+    /// store has no cache, and none of windows can be one.
+    ///
+    /// After a restart the order of use is that of the last writes, as far as they are restored.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// let recent = Materialized::<String, i64>::new("recent").lru(1000);
+    /// ```
+    #[doc(alias = "lruMap")]
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.limit = Some(max_entries);
+        self.caching = false;
+        self
+    }
+
     /// For how long windows are kept, in stream time. Only for windowed aggregations, and at least
     /// as long as their windows take records; by default as long as that.
     #[doc(alias = "withRetention")]
@@ -104,6 +123,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
                 .problems
                 .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
         }
+        if self.limit == Some(0) {
+            let name = &self.name;
+            graph.problems.push(format!(
+                "the store '{name}' is to keep no entries at all: give `.lru(..)` at least 1"
+            ));
+        }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
     }
@@ -117,11 +142,14 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
+        let Self { name, value, timestamped, caching, changelog, logs_headers, limit, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
+            if let Some(limit) = limit {
+                store.keep_at_most(limit);
+            }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
@@ -157,6 +185,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
         if retention < least {
             graph.problems.push(format!(
                 "the store '{}' is to keep windows for {retention} ms, but they take records for {least} ms: ask for at least that much",
+                self.name
+            ));
+        }
+        if self.limit.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' keeps windows, which go by their time: leave out `.lru(..)`",
                 self.name
             ));
         }

@@ -7,6 +7,7 @@ mod closing;
 mod global;
 mod handle;
 mod key_value;
+mod recency;
 mod segments;
 mod slot_key;
 mod task_side;
