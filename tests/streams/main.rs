@@ -10,6 +10,7 @@ mod driver;
 mod foreign_key_joins;
 mod full_topics;
 mod gate;
+mod global_tables;
 mod guards;
 mod input_order;
 mod internal_topics;

@@ -5,6 +5,8 @@ mod aggregations;
 mod cogroups;
 mod errors;
 mod foreign_keys;
+mod global_tables;
+mod low_level;
 mod processor_api;
 mod stateless;
 mod stream_joins;
@@ -49,8 +51,12 @@ table! {
         table_table_left table_table_outer table_table_outer_filter;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
+    global_tables:
+        global_table_inner global_table_left process_global_store;
+    low_level:
+        low_level;
     processor_api:
-        loop_through_topic process_cached_store process_headers process_named_children
+        loop_through_topic process_cached_store process_headers process_lru_store process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
     stream_joins:

@@ -8,6 +8,7 @@ mod flat_map;
 mod flat_map_values;
 mod for_each;
 mod foreign_key_join;
+mod global_join;
 mod join_window;
 mod map;
 mod map_values;
@@ -49,6 +50,7 @@ pub(crate) use foreign_key_join::{
     SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
     subscription_send,
 };
+pub(crate) use global_join::global_join;
 pub(crate) use join_window::join_window;
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;

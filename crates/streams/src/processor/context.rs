@@ -7,8 +7,8 @@ use millstream_state::{KeyRange, ScanOrder};
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Outdated, Output,
-    Schedule, TaskState, UpdateError, Updated,
+    Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
+    NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -172,6 +172,16 @@ impl<'a> Context<'a> {
     pub(crate) fn store<K: Data, V: Data>(&mut self, store: usize) -> &mut KeyValueStore<K, V> {
         let store: &mut dyn Any = self.task.stores[store].as_any_mut();
         store.downcast_mut().expect("typed handles made this store, so the types agree")
+    }
+
+    /// A global store, wherever the node is in the topology.
+    pub(crate) fn global_store<K: Data, V: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<K, V>,
+    ) -> Result<GlobalStoreRef<'_, K, V>, NodeError> {
+        let global = self.task.global.as_deref_mut();
+        let found = global.and_then(|global| GlobalStoreRef::find(global, handle.number()));
+        found.ok_or_else(|| no_global_store(handle.name()))
     }
 
     /// Puts a value into a store that keeps several for one time; none is only logged.
@@ -396,4 +406,12 @@ impl<'a> Context<'a> {
         self.task.origin = before;
         result
     }
+}
+
+/// A handle of another builder, or a use while global stores are being filled.
+#[cold]
+fn no_global_store(name: &str) -> NodeError {
+    Box::new(Error::Unavailable(format!(
+        "there is no global store '{name}' here: make it with the builder of this topology, and read it from tasks, not from what fills global stores"
+    )))
 }

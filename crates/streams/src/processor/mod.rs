@@ -14,9 +14,12 @@ mod versioned_tables;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef};
+pub use store::{
+    GlobalStoreHandle, GlobalStoreRef, StoreHandle, StoreRef, VersionedStoreHandle,
+    VersionedStoreRef,
+};
 
-pub(crate) use api::{FixedKeyNode, ProcessorNode};
+pub(crate) use api::{FixedKeyNode, processor_node};
 pub(crate) use context::Context;
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, Outdated, take};
 pub(crate) use output::{Output, TopicHandle};

@@ -50,6 +50,8 @@ pub(crate) struct TaskState {
     pub(crate) outdated: bool,
     /// The time as of which versioned tables are being asked.
     pub(crate) as_of: Option<i64>,
+    /// The global stores of the thread, lent while the task is at work.
+    pub(crate) global: Option<Box<TaskState>>,
 }
 
 impl TaskState {

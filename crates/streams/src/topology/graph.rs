@@ -47,8 +47,8 @@ pub(crate) struct NodeSetup<'a> {
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
 
-/// Makes a source for a task.
-pub(crate) type SourceFactory = Arc<dyn Fn() -> Box<dyn SourceNode> + Send + Sync>;
+/// Makes a source for a task, given which of its topics it reads.
+pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
 
 /// Where a sink writes.
 #[derive(Clone, Debug)]
@@ -159,6 +159,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Sources of global stores.
+    pub(crate) globals: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.

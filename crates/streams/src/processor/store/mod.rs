@@ -4,8 +4,10 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod global;
 mod handle;
 mod key_value;
+mod recency;
 mod segments;
 mod slot_key;
 mod task_side;
@@ -25,6 +27,7 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub use global::{GlobalStoreHandle, GlobalStoreRef};
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
