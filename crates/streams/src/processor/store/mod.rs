@@ -4,6 +4,7 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod grace_buffer;
 mod handle;
 mod key_value;
 mod segments;
@@ -25,6 +26,7 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub(crate) use grace_buffer::GraceBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
