@@ -30,3 +30,4 @@ mod tables;
 mod thread_death;
 mod threads;
 mod twins;
+mod versions;

@@ -116,18 +116,17 @@ impl Versions {
         for segment in self.segments.segment(time)..=self.segments.segment(newest) {
             let (start, at) = (row_key(segment, key, 0), row_key(segment, key, time));
             let end = row_key(segment, key, i64::MAX);
-            if open.is_none() {
-                let until =
-                    KeyRange { start: Bound::Included(start), end: Bound::Included(at.clone()) };
-                let before = overlay.scan(self.store, &until, ScanOrder::Reverse).next();
-                if let Some(row) = before.transpose()?.map(|(key, row)| read_row(&key, &row))
-                    && row.to > time
-                {
-                    if row.to != NO_END {
-                        return Ok((Some(row), None));
-                    }
-                    open = Some(row);
+            let until =
+                KeyRange { start: Bound::Included(start), end: Bound::Included(at.clone()) };
+            let before = overlay.scan(self.store, &until, ScanOrder::Reverse).next();
+            if let Some(row) = before.transpose()?.map(|(key, row)| read_row(&key, &row))
+                && row.to > time
+            {
+                if row.to != NO_END {
+                    return Ok((Some(row), None));
                 }
+                // A delete that was the latest once: a later segment may tell more.
+                open = Some(row);
             }
             let after = KeyRange { start: Bound::Excluded(at), end: Bound::Included(end) };
             if let Some(entry) = overlay.scan(self.store, &after, ScanOrder::Forward).next() {
@@ -186,5 +185,75 @@ fn read_row(key: &[u8], row: &[u8]) -> Row {
         to: time_at(row, 0),
         value: has_value.then(|| row.get(TIME + 1..).unwrap_or_default().to_vec()),
         segment: time_at(key, 0).cast_unsigned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use millstream_state::MemoryDatabase;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HISTORY: i64 = 5_000;
+
+    /// The value at `time` in a map of versions, with its own time.
+    fn valid_at(versions: &BTreeMap<i64, Option<u8>>, time: i64) -> Option<(i64, u8)> {
+        let (from, value) = versions.range(..=time).next_back()?;
+        value.map(|value| (*from, value))
+    }
+
+    proptest! {
+        /// Whatever is put in, in whatever order, and however often it is committed and segments go:
+        /// within the history the versions are those of a plain map.
+        #[test]
+        fn any_versions(
+            puts in prop::collection::vec((0u8..3, any::<Option<u8>>(), -6_000i64..4_000, any::<bool>()), 1..60),
+        ) {
+            let segments = Segments::of_versions(HISTORY);
+            let versions = Versions { store: 0, segments };
+            let mut database = MemoryDatabase::new(1);
+            millstream_state::Database::set_segmented(&mut database, 0);
+            let mut overlay = Overlay::new(Box::new(database), 1);
+            let mut model: BTreeMap<u8, BTreeMap<i64, Option<u8>>> = BTreeMap::new();
+            let mut newest = 0i64;
+            for (key, value, step, commits) in puts {
+                let time = (newest + step).max(newest - HISTORY).max(0);
+                newest = newest.max(time);
+                // Keys of which one begins as the other.
+                let bytes = vec![0u8; key.into()];
+                let of_key = model.entry(key).or_default();
+                of_key.insert(time, value);
+                let next = of_key.range(time + 1..).next().map(|(next, _)| *next);
+                let value = value.as_slice();
+                let put = versions
+                    .put(&mut overlay, &bytes, value.first().map(std::slice::from_ref), time, newest)
+                    .unwrap();
+                prop_assert_eq!(put, next);
+                if commits {
+                    overlay.commit().unwrap();
+                    overlay.drop_segments(0, segments.first_kept(newest)).unwrap();
+                }
+                for (key, of_key) in &model {
+                    let bytes = vec![0u8; (*key).into()];
+                    let latest = versions.latest(&overlay, &bytes).unwrap();
+                    let latest = latest.map(|(from, value)| (from, value[0]));
+                    prop_assert_eq!(latest, valid_at(of_key, i64::MAX));
+                    let times = of_key.keys().flat_map(|time| [time - 1, *time, time + 1]);
+                    for time in times.filter(|time| (newest - HISTORY).max(0) <= *time) {
+                        let found = match latest {
+                            Some((from, value)) if from <= time => Some((from, value)),
+                            _ => {
+                                let row = versions.find(&overlay, &bytes, time, newest).unwrap().0;
+                                row.and_then(|row| Some((row.from, row.value?[0])))
+                            }
+                        };
+                        prop_assert_eq!(found, valid_at(of_key, time), "key {} at {}", key, time);
+                    }
+                }
+            }
+        }
     }
 }
