@@ -5,6 +5,9 @@
 //! segments: `u64 segment ‖ u32 length of the key ‖ key ‖ i64 from → i64 to ‖ u8 has a value ‖
 //! value`. A delete that is the latest is in the segment of its own time, and has no end: when its
 //! segment goes, nothing is left that it ends.
+//!
+//! The highest time there is: `ff×7 fe → i64 time`. With it a changelog's tail is replayed as it was
+//! written, and what was too old then is too old again.
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -14,6 +17,7 @@ use millstream_state::{KeyRange, Overlay, ScanOrder, StateError};
 use super::segments::Segments;
 
 const LATEST: u64 = u64::MAX;
+const NEWEST: u64 = u64::MAX - 1;
 const NO_END: i64 = i64::MAX;
 const TIME: usize = 8;
 
@@ -86,6 +90,17 @@ impl Versions {
             None => self.write_latest(overlay, key, value, time),
         }
         Ok(end)
+    }
+
+    /// The highest time there is, if it was noted.
+    pub(super) fn newest(&self, overlay: &Overlay) -> Result<Option<i64>, StateError> {
+        let row = overlay.get(self.store, &NEWEST.to_be_bytes())?;
+        Ok(row.map(|row| time_at(&row, 0)))
+    }
+
+    /// Notes the highest time there is.
+    pub(super) fn note_newest(&self, overlay: &mut Overlay, time: i64) {
+        overlay.write(self.store, &NEWEST.to_be_bytes(), Some(&time.to_be_bytes()));
     }
 
     fn write_latest(&self, overlay: &mut Overlay, key: &[u8], value: Option<&[u8]>, time: i64) {
