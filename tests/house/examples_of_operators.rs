@@ -4,12 +4,15 @@ use crate::sources::{assert_none, library};
 
 /// Where the operators are written.
 const FILES: &[&str] = &[
-    "kstream.rs",
-    "ktable.rs",
+    "foreign_key_joins.rs",
     "grouped_stream.rs",
     "grouped_table.rs",
+    "kstream.rs",
+    "ktable.rs",
     "process.rs",
+    "stream_table_joins.rs",
     "suppress.rs",
+    "table_joins.rs",
 ];
 
 /// Methods that are no operators.

@@ -76,7 +76,7 @@ pub(crate) fn run(
                 continue;
             }
             if let Some(Allows::MoreOn(more)) = allows
-                && more == topic
+                && more.contains(&topic.as_str())
             {
                 let mut wanted = expected.iter().peekable();
                 actual.retain(|record| wanted.next_if(|wanted| *wanted == record).is_some());

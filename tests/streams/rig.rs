@@ -136,6 +136,13 @@ impl Rig {
         counts
     }
 
+    /// How many partitions a topic has.
+    pub(crate) fn partitions(&self, topic: &str) -> Option<u32> {
+        let mut described =
+            self.broker.admin().unwrap().describe_topics(&[topic]).unwrap().into_iter();
+        described.next().flatten().map(|topic| topic.partitions)
+    }
+
     /// The ends of a partition.
     pub(crate) fn offsets(&self, topic: &str, partition: u32) -> PartitionOffsets {
         let mut consumer = self.broker.consumer(ConsumerOptions::default()).unwrap();

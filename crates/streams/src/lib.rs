@@ -44,16 +44,17 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, EmitEarlyWhenFull, GroupedStream, GroupedTable, KStream, KTable,
-    Materialized, Repartitioned, SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined,
-    StreamsBuilder, Suppressed, TimeWindowedStream, WhenFull, Windows,
+    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalTable, GroupedStream,
+    GroupedTable, KStream, KTable, Materialized, Repartitioned, SessionWindowedCogroup,
+    SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed,
+    TimeWindowedCogroup, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, PunctuationType, Schedule,
-    StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    FixedKeyContext, FixedKeyProcessor, GlobalStoreRef, Processor, ProcessorContext,
+    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{

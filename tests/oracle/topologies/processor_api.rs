@@ -1,6 +1,7 @@
 //! Processors written by hand: forwarding, headers, punctuation. Those with stores are in
 //! [`stores`].
 
+mod global;
 mod stores;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use millstream::{
     StreamsBuilder,
 };
 
+pub(super) use self::global::{low_level, process_global_store};
 pub(super) use self::stores::{
     process_cached_store, process_store, process_timestamped_store, process_values,
 };

@@ -59,3 +59,39 @@ fn tables_are_copartitioned_too() {
     let says = ["'left' has 1", "'right' has 4", ".repartition(..)"];
     assert_says(start_error(&rig, &builder.build().unwrap()), &says);
 }
+
+#[test]
+fn what_is_joined_needs_the_same_partitions() {
+    let tables = StreamsBuilder::new();
+    let left = tables.table::<String, String>("left", "left-store");
+    let right = tables.table::<String, String>("right", "right-store");
+    left.join(&right.map_values(|v| v), |_, l, r| l + &r).named("both").to("out");
+    let stream = StreamsBuilder::new();
+    let right = stream.table::<String, String>("right", "right-store");
+    let left = stream.stream::<String, String>("left");
+    left.left_join_table(&right, |_, l, _| l).named("both").to("out");
+    for builder in [tables, stream] {
+        let rig = Rig::with_topics(&[("left", 2), ("right", 3), ("out", 1)]);
+        let says = [
+            "'both' works by key",
+            "'left' has 2",
+            "'right' has 3",
+            "the same number of partitions",
+            ".repartition(..)",
+            ".to_table(..)",
+        ];
+        assert_says(start_error(&rig, &builder.build().unwrap()), &says);
+    }
+}
+
+#[test]
+fn a_fixed_number_of_partitions_has_to_fit_the_table() {
+    let builder = StreamsBuilder::new();
+    let right = builder.table::<String, String>("right", "right-store");
+    let by = millstream::Repartitioned::named("by-key").partitions(4);
+    let left = builder.stream::<String, String>("left").repartition(by);
+    left.join_table(&right, |_, l, r| l + &r).named("both").to("out");
+    let rig = Rig::with_topics(&[("left", 2), ("right", 3), ("out", 1)]);
+    let says = ["'both' works by key", "'by-key-repartition' has 4", "'right' has 3"];
+    assert_says(start_error(&rig, &builder.build().unwrap()), &says);
+}

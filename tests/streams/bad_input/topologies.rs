@@ -1,6 +1,6 @@
 //! Topologies that cannot be built.
 
-use millstream::{KStream, Materialized, Repartitioned, StreamsBuilder};
+use millstream::{KStream, KTable, Materialized, Repartitioned, StreamsBuilder};
 
 use super::assert_says;
 
@@ -10,7 +10,11 @@ type Text = KStream<String, String>;
 type Case = (&'static str, fn(&StreamsBuilder), &'static [&'static str]);
 
 fn input(builder: &StreamsBuilder) -> Text {
-    builder.stream("in")
+    input_of(builder, "in")
+}
+
+fn input_of(builder: &StreamsBuilder, topic: &str) -> Text {
+    builder.stream(topic)
 }
 
 const CASES: &[Case] = &[
@@ -126,6 +130,57 @@ const CASES: &[Case] = &[
         "an illegal repartition topic",
         |builder| input(builder).repartition("by word").to("out"),
         &["'by word", "letters, digits"],
+    ),
+    (
+        "a join across builders",
+        |builder| {
+            let other: KTable<String, String> = StreamsBuilder::new().table("other", "others");
+            let table: KTable<String, String> = builder.table("in", "all");
+            table.join(&other, |_, a, b| a + &b).to("out");
+            input_of(builder, "in-2").join_table(&other, |_, a, b| a + &b).to("out-2");
+        },
+        &["'KTABLE-MERGE-0000000002' joins", "'KSTREAM-JOIN-", "with the same StreamsBuilder"],
+    ),
+    (
+        "a foreign-key join that is asked for values and has no store",
+        |builder| {
+            let table: KTable<String, String> = builder.table("in", "all");
+            let other: KTable<String, String> = builder.table("other", "others");
+            let joined =
+                table.join_on_foreign_key(&other, |_, v| Some(v.clone()), |_, a, b| a + &b);
+            joined.named("fk").left_join(&table, |_, a, _| a).to("out");
+        },
+        &["the table 'fk-result'", "no store keeps them", ".materialized("],
+    ),
+    (
+        "old values of a foreign-key join without a store",
+        |builder| {
+            let table: KTable<String, String> = builder.table("in", "all");
+            let other: KTable<String, String> = builder.table("other", "others");
+            let joined =
+                table.join_on_foreign_key(&other, |_, v| Some(v.clone()), |_, a, b| a + &b);
+            joined.named("fk").group_by(|k, v| (v, k.clone())).count("n").to("out");
+        },
+        &["the table 'fk-result'", "no store keeps them", ".materialized("],
+    ),
+    (
+        "old values of a self-join without a store",
+        |builder| {
+            let table: KTable<String, String> = builder.table("in", "all");
+            let joined = table.join(&table.map_values(|v| v + "!"), |_, a, b| a + &b).named("both");
+            joined.group_by(|k, v| (v, k.clone())).count("n").to("out");
+        },
+        &["both sides of the join at 'both-join-this'", "change at once", ".materialized("],
+    ),
+    (
+        "two joins repartition one stream",
+        |builder| {
+            let table: KTable<String, String> = builder.table("other", "others");
+            let stream = input(builder).select_key(|_, v| v.clone()).named("by-value");
+            stream.join_table(&table, |_, a, b| a + &b).to("out-1");
+            stream.join_table(&table, |_, a, b| a + &b).to("out-2");
+        },
+        &["through the topic 'by-value-repartition'", "name one of them"],
     ),
 ];
 

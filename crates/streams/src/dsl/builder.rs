@@ -53,9 +53,42 @@ impl StreamsBuilder {
     /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Topic<K, V>>) -> KStream<K, V> {
         let topic = topic.into();
+        let name = topic.name.clone();
+        self.add_stream(topic, vec![name])
+    }
+
+    /// Reads several topics as one stream: their records have the same formats, those of `topic`, and
+    /// come in the order of their timestamps as far as the tasks know. The topics must have the same
+    /// number of partitions for state by key behind them.
+    ///
+    /// ```
+    /// # use millstream::StreamsBuilder;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream_of::<String, i64>("numbers", ["more-numbers"]).to("copy");
+    /// # builder.build()?;
+    /// # Ok::<_, millstream::TopologyError>(())
+    /// ```
+    #[doc(alias = "stream")]
+    #[doc(alias = "addSource")]
+    pub fn stream_of<K: Data, V: Data>(
+        &self,
+        topic: impl Into<Topic<K, V>>,
+        others: impl IntoIterator<Item = impl Into<String>>,
+    ) -> KStream<K, V> {
+        let topic = topic.into();
+        let others = others.into_iter().map(Into::into);
+        let names = [topic.name.clone()].into_iter().chain(others).collect();
+        self.add_stream(topic, names)
+    }
+
+    fn add_stream<K: Data, V: Data>(
+        &self,
+        topic: Topic<K, V>,
+        names: Vec<String>,
+    ) -> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-SOURCE-");
-        let topics = vec![TopicRef::external(&topic.name)];
+        let topics = names.into_iter().map(TopicRef::external).collect();
         let factory = Arc::new(move || operators::stream_source(&topic));
         let node = graph.add(name, Vec::new(), NodeKind::Source { topics, factory });
         KStream::new(self.graph.clone(), node, false)
@@ -91,7 +124,7 @@ impl StreamsBuilder {
             operators::table_source::<K, V>(Some(setup.stores[0]))
         });
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
+        graph.nodes[node].companions = vec![(Companion::Node(source), "-source".into())];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

@@ -8,7 +8,7 @@ use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec}
 use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
 use crate::record::{NumberedWindow, Windowed};
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
-use crate::windows::{EmitStrategy, JoinWindows, millis};
+use crate::windows::{EmitStrategy, JoinWindows, SessionWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -32,6 +32,8 @@ pub struct Materialized<K: 'static, V: 'static> {
     /// For how long a versioned store keeps versions.
     history: Option<Duration>,
     logs_headers: bool,
+    /// How many operators write it.
+    inputs: usize,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -47,6 +49,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             retention: None,
             history: None,
             logs_headers: false,
+            inputs: 1,
         }
     }
 
@@ -147,11 +150,13 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
+        let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
+            // So that what is known of each is restored.
+            store.times_mut().stream_of(inputs.saturating_sub(1));
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
@@ -161,22 +166,26 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// Makes this the store of the table node `node`.
-    pub(super) fn attach(self, graph: &mut Graph, node: usize) {
-        if self.history.is_some() {
-            let store = self.add_versions(graph, Some(node));
-            graph.connect(node, store);
-            return;
-        }
-        let table = Self { timestamped: true, ..self };
-        let store = table.add_to(graph, Some(node)).number;
-        graph.connect(node, store);
+    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> usize {
+        self.attach_to(graph, &[node], node)
     }
 
-    /// Makes this the store of the windows that `node` aggregates.
+    /// Makes this the store of the table node `table`, which `users` write.
+    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) -> usize {
+        let store = match self.history {
+            Some(_) => self.add_versions(graph, Some(table)),
+            None => Self { timestamped: true, ..self }.add_to(graph, Some(table)).number,
+        };
+        users.iter().for_each(|user| graph.connect(*user, store));
+        store
+    }
+
+    /// Makes this the store of the windows that `users` aggregate for the table node `table`.
     pub(super) fn attach_windows<W: StoredWindow>(
         mut self,
         graph: &mut Graph,
-        node: usize,
+        users: &[usize],
+        table: usize,
         windows: WindowStoreSpec,
     ) {
         let least = windows.retention;
@@ -193,18 +202,19 @@ impl<K: Data, V: Data> Materialized<K, V> {
             dates_results: windows.is_session,
             ..Segments::new(retention, W::SUFFIX)
         };
-        let owner = (windows.emit == EmitStrategy::OnWindowUpdate).then_some(node);
+        let owner = (windows.emit == EmitStrategy::OnWindowUpdate).then_some(table);
         // Where the windows of a key are looked for by range, Kafka Streams has no cache in front of a
         // store whose windows are closed.
         let caching = self.caching && !(segments.scanned && segments.indexed);
         let store = Self { timestamped: !windows.is_session, caching, ..self };
         let WindowStoreSpec { grace, end, .. } = windows;
-        graph.nodes[node].windows = Some(TableWindows { grace, end: end.clone() });
+        graph.nodes[table].windows = Some(TableWindows { grace, end: end.clone() });
         let key = Arc::new(WindowStoreCodec::new(store.key.clone(), end));
         let kind = ChangelogKind::Windows { retention };
         let key: Arc<dyn Codec<Windowed<K, W>>> = key;
+        let store = Self { inputs: users.len(), ..store };
         let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
-        graph.connect(node, store);
+        users.iter().for_each(|user| graph.connect(*user, store));
     }
 }
 
@@ -247,6 +257,20 @@ pub(super) struct WindowStoreSpec {
     pub(super) is_session: bool,
     /// Gives the end of a time window by its start.
     pub(super) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
+}
+
+impl WindowStoreSpec {
+    /// What an aggregation of sessions asks for.
+    pub(super) fn of_sessions(windows: SessionWindows, emit: EmitStrategy) -> Self {
+        Self {
+            retention: windows.retention(),
+            grace: windows.gap.saturating_add(windows.grace),
+            scanned: true,
+            emit,
+            is_session: true,
+            end: Arc::new(|_| 0),
+        }
+    }
 }
 
 impl<K: Wire, V: Wire> Materialized<K, V> {

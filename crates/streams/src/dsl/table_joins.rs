@@ -170,13 +170,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         }
         let joiner = f.clone();
         let this = graph.add_processor(this_name, vec![this_node], move |setup| {
-            operators::table_join(side(setup, !missing.other), joiner.clone())
+            operators::table_join(side(setup, !missing.this, !missing.other), joiner.clone())
         });
         graph.nodes[this].reads = vec![other_node];
         graph.nodes[this].outdated = Outdated::Dropped;
         let joiner = Arc::new(move |key: &K, other, this| f(key, this, other));
         let other = graph.add_processor(other_name, vec![other_node], move |setup| {
-            operators::table_join(side(setup, !missing.this), joiner.clone())
+            operators::table_join(side(setup, !missing.other, !missing.this), joiner.clone())
         });
         graph.nodes[other].reads = vec![this_node];
         graph.nodes[other].outdated = Outdated::Dropped;
@@ -184,8 +184,10 @@ impl<K: Data, V: Data> KTable<K, V> {
             let store = setup.stores.first().copied();
             operators::table_join_merge::<K, R>(setup.parents[0], store)
         });
-        graph.nodes[node].companions =
-            vec![(Companion::Node(this), "-join-this"), (Companion::Node(other), "-join-other")];
+        graph.nodes[node].companions = vec![
+            (Companion::Node(this), "-join-this".into()),
+            (Companion::Node(other), "-join-other".into()),
+        ];
         graph.keyed.push(node);
         drop(graph);
         KTable::new(self.graph.clone(), node)
@@ -218,7 +220,8 @@ struct Missing {
     other: bool,
 }
 
-fn side(setup: &NodeSetup<'_>, needs_other: bool) -> JoinSide {
+fn side(setup: &NodeSetup<'_>, needs_own: bool, needs_other: bool) -> JoinSide {
     let (own, other) = (setup.parents[0], setup.reads[0]);
-    JoinSide { own, other, needs_other, sends_old: setup.sends_old }
+    let NodeSetup { shares_store, sends_old, .. } = *setup;
+    JoinSide { own, other, needs_other, needs_own, shares_store, sends_old }
 }

@@ -8,6 +8,7 @@ mod flat_map;
 mod flat_map_values;
 mod for_each;
 mod foreign_key_join;
+mod global_table_join;
 mod join_window;
 mod map;
 mod map_values;
@@ -50,6 +51,7 @@ pub(crate) use foreign_key_join::{
     SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
     subscription_send,
 };
+pub(crate) use global_table_join::global_table_join;
 pub(crate) use join_window::join_window;
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;
@@ -79,7 +81,7 @@ pub(crate) use to_stream::to_stream;
 pub(crate) use window_aggregate::window_aggregate;
 
 use crate::codec::Data;
-use crate::processor::{Context, Node, NodeError, NodeResult, take};
+use crate::processor::{Context, Layer, Node, NodeError, NodeResult, take};
 use crate::record::{Change, Record, Timestamped};
 
 /// A node that is one function of a typed record.
@@ -116,16 +118,22 @@ struct ViewNode<K, I, V, F, G> {
 impl<K: Data, I: Data, V: Data, F, G> Node for ViewNode<K, I, V, F, G>
 where
     F: Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send,
-    G: Fn(&mut Context<'_>, &K) -> Result<Option<Timestamped<V>>, NodeError> + Send,
+    G: Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError> + Send,
 {
     #[inline]
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {
         (self.function)(ctx, take(record))
     }
 
-    fn table_value(&self, ctx: &mut Context<'_>, key: &dyn Any, found: &mut dyn Any) -> NodeResult {
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        key: &dyn Any,
+        layer: Layer,
+        found: &mut dyn Any,
+    ) -> NodeResult {
         let key = key.downcast_ref::<K>().expect("typed handles wired this table to its reader");
-        let value = (self.value)(ctx, key)?;
+        let value = (self.value)(ctx, key, layer)?;
         *found.downcast_mut().expect("typed handles wired this table to its reader") = value;
         Ok(())
     }
@@ -135,7 +143,9 @@ where
 /// store keeps the table.
 fn view_node<K: Data, I: Data, V: Data>(
     function: impl Fn(&mut Context<'_>, Record<K, Change<I>>) -> NodeResult + Send + 'static,
-    value: impl Fn(&mut Context<'_>, &K) -> Result<Option<Timestamped<V>>, NodeError> + Send + 'static,
+    value: impl Fn(&mut Context<'_>, &K, Layer) -> Result<Option<Timestamped<V>>, NodeError>
+    + Send
+    + 'static,
 ) -> Box<dyn Node> {
     Box::new(ViewNode { function, value, types: PhantomData })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext, Wire};
 use crate::error::Error;
-use crate::processor::{Context, Node, NodeResult, take};
+use crate::processor::{Context, Layer, Node, NodeResult, take};
 use crate::record::{Change, Record, Timestamped};
 
 /// Gives the end of a time window by its start.
@@ -145,7 +145,13 @@ impl<K: Wire, V: Data> Node for Suppress<K, V> {
     }
 
     /// Downstream a key that is held back has the value that it had before.
-    fn table_value(&self, ctx: &mut Context<'_>, key: &dyn Any, found: &mut dyn Any) -> NodeResult {
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        key: &dyn Any,
+        layer: Layer,
+        found: &mut dyn Any,
+    ) -> NodeResult {
         let key: &K = key.downcast_ref().expect("typed handles wired this table to its reader");
         let found: &mut Option<Timestamped<V>> =
             found.downcast_mut().expect("typed handles wired this table to its reader");
@@ -153,7 +159,7 @@ impl<K: Wire, V: Data> Node for Suppress<K, V> {
         ctx.user(self.key.encode(key, &mut bytes).map_err(Into::into))?;
         let (buffer, overlay) = ctx.change_buffer(self.store);
         let Some(prior) = buffer.prior(overlay, &bytes)? else {
-            *found = ctx.table_value(self.parent, key)?;
+            *found = ctx.table_value_at(self.parent, key, layer)?;
             return Ok(());
         };
         let value = prior.map(|prior| self.value.decode(&prior)).transpose();

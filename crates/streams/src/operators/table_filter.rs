@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::view_node;
 use crate::codec::Data;
 use crate::error::BoxError;
-use crate::processor::{Context, Node};
+use crate::processor::{Context, Layer, Node};
 use crate::record::{Change, Record, Timestamped};
 
 /// Keeps the entries of a table for which `f` says `keep` (Kafka's `KTableFilter`); an entry that
@@ -26,8 +26,8 @@ where
         None => Ok(None),
     };
     let passes_too = passes.clone();
-    let value = move |ctx: &mut Context<'_>, key: &K| {
-        let Some(Timestamped { value, timestamp }) = ctx.table_value(parent, key)? else {
+    let value = move |ctx: &mut Context<'_>, key: &K, layer: Layer| {
+        let Some(Timestamped { value, timestamp }) = ctx.table_value_at(parent, key, layer)? else {
             return Ok(None);
         };
         let value = ctx.user(passes_too(key, Some(value)))?;

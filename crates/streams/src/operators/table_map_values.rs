@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::view_node;
 use crate::codec::Data;
 use crate::error::BoxError;
-use crate::processor::{Context, Node};
+use crate::processor::{Context, Layer, Node};
 use crate::record::{Change, Record, Timestamped};
 
 /// Maps the values of a table (Kafka's `KTableMapValues`). With a `store` the result is
@@ -19,8 +19,8 @@ where
 {
     let apply = move |key: &K, value: Option<V>| value.map(|value| f(key, value)).transpose();
     let apply_too = apply.clone();
-    let value = move |ctx: &mut Context<'_>, key: &K| {
-        let Some(Timestamped { value, timestamp }) = ctx.table_value(parent, key)? else {
+    let value = move |ctx: &mut Context<'_>, key: &K, layer: Layer| {
+        let Some(Timestamped { value, timestamp }) = ctx.table_value_at(parent, key, layer)? else {
             return Ok(None);
         };
         let value = ctx.user(apply_too(key, Some(value)))?;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::view_node;
 use crate::codec::Data;
 use crate::error::BoxError;
-use crate::processor::{Context, Node};
+use crate::processor::{Context, Layer, Node};
 use crate::record::{Change, Record, Timestamped};
 
 /// Makes new values of a table's changes, deletes included, with a look at key and timestamp
@@ -18,8 +18,8 @@ where
     F: Fn(&K, Option<V>, i64) -> Result<Option<V2>, BoxError> + Send + Sync + 'static,
 {
     let f_too = f.clone();
-    let value = move |ctx: &mut Context<'_>, key: &K| {
-        let (value, timestamp) = match ctx.table_value(parent, key)? {
+    let value = move |ctx: &mut Context<'_>, key: &K, layer: Layer| {
+        let (value, timestamp) = match ctx.table_value_at(parent, key, layer)? {
             Some(Timestamped { value, timestamp }) => (Some(value), timestamp),
             None => (None, -1),
         };

@@ -11,8 +11,8 @@ use millstream_broker::TaskId;
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Stage};
 use crate::processor::{
-    Context, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType, Schedule,
-    StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef, take,
+    Context, GlobalStoreRef, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType,
+    Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef, global_store, take,
 };
 use crate::record::{Headers, Record};
 
@@ -185,6 +185,21 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
             .downcast_mut()
             .expect("the handle was made with the store, so the types agree");
         Ok(StoreRef { store, overlay: &mut task.overlay, output: &mut *self.ctx.output, origin })
+    }
+
+    /// A global store, to be read: every processor may. An error for a store that is not global.
+    pub fn global_store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &StoreHandle<SK, SV>,
+    ) -> Result<GlobalStoreRef<'_, SK, SV>, BoxError> {
+        match global_store::<SK, SV>(&mut *self.ctx.output, handle.number) {
+            Some((store, overlay)) => Ok(GlobalStoreRef { store, overlay }),
+            None => Err(format!(
+                "the store '{}' is not global: connect it in `process_with` and ask with `store`",
+                handle.name
+            )
+            .into()),
+        }
     }
 
     /// A versioned store that was connected to this processor's node. An error when it was not.

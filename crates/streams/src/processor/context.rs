@@ -2,13 +2,13 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_state::{KeyRange, ScanOrder};
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, NodeEntry, NodeError, NodeResult, Origin, Outdated, Output, Schedule,
-    TaskState, UpdateError, Updated,
+    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Outdated, Output,
+    Schedule, TaskState, UpdateError, Updated,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -190,6 +190,18 @@ impl<'a> Context<'a> {
         self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
     }
 
+    /// Reads the value of a key from a global store, by the store's number in the topology.
+    pub(crate) fn read_global<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
+        match global_store::<K, V>(self.output, store) {
+            Some((typed, overlay)) => typed.get(overlay, key).map_err(NodeError::from),
+            None => Err(Box::new(Error::Unavailable("a global table is not there".to_owned()))),
+        }
+    }
+
     /// The windows of a key whose times lie in `from..=to`, from a store of windows.
     pub(crate) fn fetch<K: Data, W: StoredWindow, V: Data>(
         &mut self,
@@ -213,11 +225,25 @@ impl<'a> Context<'a> {
         store: usize,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.read_table_at(store, key, Layer::Present)
+    }
+
+    fn read_table_at<K: Data, V: Data>(
+        &mut self,
+        store: usize,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let any: &mut dyn Any = state.stores[store].as_any_mut();
         if let Some(typed) = any.downcast_mut::<KeyValueStore<K, V>>() {
-            return typed.get(&state.overlay, key).map_err(NodeError::from);
+            let value = match layer {
+                Layer::Present => typed.get(&state.overlay, key),
+                Layer::Flushed => typed.get_flushed(&state.overlay, key),
+            };
+            return value.map_err(NodeError::from);
         }
+        // A versioned store has no cache.
         let as_of = state.as_of;
         let (typed, overlay, _) = self.versioned_store::<K, V>(store);
         let Some(time) = as_of else { return Ok(typed.latest(overlay, key)?) };
@@ -227,20 +253,31 @@ impl<'a> Context<'a> {
 
     /// The present value of a key in the table of a node, by its number in the task: out of its
     /// store, or worked out from the tables it is made of.
+    #[inline]
     pub(crate) fn table_value<K: Data, V: Data>(
         &mut self,
         table: u32,
         key: &K,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
+        self.table_value_at(table, key, Layer::Present)
+    }
+
+    /// As [`table_value`](Self::table_value), read at a layer.
+    pub(crate) fn table_value_at<K: Data, V: Data>(
+        &mut self,
+        table: u32,
+        key: &K,
+        layer: Layer,
+    ) -> Result<Option<Timestamped<V>>, NodeError> {
         let nodes = self.nodes;
         let entry = &nodes[table as usize];
         if let Some(store) = entry.table_store {
-            return self.read_table(store, key);
+            return self.read_table_at(store, key, layer);
         }
         let mut found = None::<Timestamped<V>>;
         // What fails there is the failure of that node.
         let asking = std::mem::replace(&mut self.task.current, table);
-        let result = entry.node.table_value(self, key, &mut found);
+        let result = entry.node.table_value(self, key, layer, &mut found);
         self.task.current = asking;
         result.map(|()| found)
     }
@@ -371,4 +408,17 @@ impl<'a> Context<'a> {
         self.task.origin = before;
         result
     }
+}
+
+/// A global store, by its number in the topology.
+pub(crate) fn global_store<K: Data, V: Data>(
+    output: &mut dyn Output,
+    store: usize,
+) -> Option<(&mut KeyValueStore<K, V>, &Overlay)> {
+    let (state, number) = output.global(store)?;
+    let typed = state.stores[number]
+        .as_any_mut()
+        .downcast_mut()
+        .expect("the handle was made with the store, so the types agree");
+    Some((typed, &state.overlay))
 }

@@ -14,17 +14,17 @@ mod versioned_tables;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef};
+pub use store::{GlobalStoreRef, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef};
 
 pub(crate) use api::{FixedKeyNode, ProcessorNode};
-pub(crate) use context::Context;
-pub(crate) use node::{Node, NodeEntry, NodeError, NodeResult, Outdated, take};
+pub(crate) use context::{Context, global_store};
+pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, Outdated, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
-    StateStore, StoreOptions, StoreTimes, UpdateError, Updated, VersionedStore,
+    StateStore, StoreOptions, UpdateError, Updated, VersionedStore,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

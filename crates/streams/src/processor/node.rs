@@ -12,6 +12,15 @@ pub(crate) type NodeError = Box<Error>;
 /// What a node returns.
 pub(crate) type NodeResult = Result<(), NodeError>;
 
+/// Where the value of a table is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// As it is now.
+    Present,
+    /// Below the caches: as the tables behind have heard of it.
+    Flushed,
+}
+
 /// One operator of a running task. Shared by reference, so that a record can be handed on while
 /// its parent is still at work; what a node keeps lives in its stores.
 pub(crate) trait Node: Send {
@@ -24,11 +33,13 @@ pub(crate) trait Node: Send {
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult;
 
     /// For the table of a node that no store keeps: the present value of a key, worked out from the
-    /// tables it is made of. `key` is lent as `K`, and `found` as `Option<Timestamped<V>>`.
+    /// tables it is made of, read at the same `layer`. `key` is lent as `K`, and `found` as
+    /// `Option<Timestamped<V>>`.
     fn table_value(
         &self,
         ctx: &mut Context<'_>,
         _key: &dyn Any,
+        _layer: Layer,
         _found: &mut dyn Any,
     ) -> NodeResult {
         Err(Box::new(Error::Unavailable(format!(

@@ -98,6 +98,9 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
         let mut anywhere = false;
         while let Some(answer) = answers.recv().await {
             if let Answer::Found(results) = answer? {
+                if anywhere && self.lookup.is_global {
+                    continue;
+                }
                 anywhere = true;
                 found.extend(results);
             }

@@ -25,6 +25,8 @@ pub(crate) struct StoreLookup {
     pub(crate) number: usize,
     /// The sub-topology whose tasks have it.
     sub_topology: Option<u32>,
+    /// Whether every thread has a copy of its own.
+    pub(crate) is_global: bool,
 }
 
 impl StoreLookup {
@@ -34,8 +36,10 @@ impl StoreLookup {
         match stores.iter().position(|store| store.name == name) {
             Some(number) => {
                 let mut subs = topology.sub_topologies().iter();
-                let sub_topology = subs.find(|sub| sub.stores.contains(&number)).map(|sub| sub.id);
-                Ok(Self { name: name.to_owned(), number, sub_topology })
+                let sub = subs.find(|sub| sub.stores.contains(&number));
+                let sub_topology = sub.map(|sub| sub.id);
+                let is_global = sub.is_some_and(|sub| sub.is_global);
+                Ok(Self { name: name.to_owned(), number, sub_topology, is_global })
             }
             None => {
                 let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();

@@ -8,6 +8,7 @@ mod commit;
 pub mod config;
 mod connect;
 mod failpoint;
+mod global_state;
 mod guarded;
 mod internal_topics;
 mod metrics;

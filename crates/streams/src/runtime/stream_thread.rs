@@ -47,6 +47,8 @@ pub struct StreamThread {
     pub(super) last_refused: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
+    /// Whether its global tables have had everything that was there at the start.
+    pub(super) globals_complete: bool,
     pub(super) cache: Option<CacheBudget>,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
@@ -120,6 +122,7 @@ impl StreamThread {
             last_started: None,
             last_refused: None,
             restarting: false,
+            globals_complete: false,
             cache,
             requests: None,
             metrics: ThreadMetrics::default(),
@@ -145,13 +148,16 @@ impl StreamThread {
         made.chain(self.waiting.keys().map(|id| (*id, false)))
     }
 
+    /// The tasks it has, and what it has of global tables.
     pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut Task> {
-        self.tasks.values_mut()
+        let globals = self.collector.globals.iter_mut().map(|global| &mut global.task);
+        self.tasks.values_mut().chain(globals)
     }
 
     /// Whether it has its tasks and all of them are running.
     pub(crate) fn is_settled(&self) -> bool {
         self.identity.is_some()
+            && self.globals_complete
             && self.waiting.is_empty()
             && self.tasks.values().all(Task::is_running)
     }
@@ -193,6 +199,9 @@ impl StreamThread {
         }
         let mut busy = self.follow_membership()?;
         self.renew_producer()?;
+        if let Some(wait) = self.follow_globals(&mut busy)? {
+            return Ok(wait);
+        }
         busy |= self.make_tasks()?;
         busy |= self.start_tasks()?;
         let now = self.options.clock.wall_ms();
@@ -413,7 +422,9 @@ impl StreamThread {
 
     fn renew_producer(&mut self) -> Result<(), Error> {
         if self.restarting {
-            self.collector = open_collector(&self.options, &self.name)?;
+            let mut collector = open_collector(&self.options, &self.name)?;
+            collector.globals = std::mem::take(&mut self.collector.globals);
+            self.collector = collector;
             self.restarting = false;
         }
         Ok(())

@@ -118,15 +118,21 @@ impl Task {
                 reads: &local(&spec.reads),
                 sink,
                 sends_old: spec.sends_old,
+                shares_store: spec.shares_store,
                 behind_versions: parts.is_behind_versions(*node),
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {
                     let source: Arc<dyn SourceNode> = factory().into();
                     for topic in topics {
-                        if id.partition < plan.counts.get(topic) {
+                        let partitions = plan.counts.get(topic);
+                        let own = match sub.is_global {
+                            true => 0..partitions,
+                            false => id.partition..partitions.min(id.partition + 1),
+                        };
+                        for number in own {
                             let name = topic.full_name(application_id);
-                            let partition = TopicPartition::new(name, id.partition);
+                            let partition = TopicPartition::new(name, number);
                             queues.push(PartitionQueue::new(partition, topic.internal));
                             sources.push((nodes.len() as u32, source.clone()));
                         }

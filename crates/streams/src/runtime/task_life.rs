@@ -62,10 +62,15 @@ impl Task {
                 );
                 self.state.stream_time = self.state.stream_time.max(queue.partition_time);
             }
-            self.phase = Phase::Running;
-            self.each_node(collector, |node, ctx| node.node.init(ctx))?;
+            self.run(collector)?;
         }
         Ok(restored)
+    }
+
+    /// Begins to work: its stores and its positions are there.
+    pub(super) fn run(&mut self, collector: &mut RecordCollector) -> Result<(), Error> {
+        self.phase = Phase::Running;
+        self.each_node(collector, |node, ctx| node.node.init(ctx))
     }
 
     /// After the broker's commit: writes the overlay to the database, with the changelog offsets it

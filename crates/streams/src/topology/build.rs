@@ -202,7 +202,8 @@ impl Graph {
             ids.entry(root(&group, source)).or_insert_with(|| {
                 let id = sub_topologies.len();
                 let (nodes, stores) = (Vec::new(), Vec::new());
-                sub_topologies.push(SubTopology { id: id as u32, nodes, stores });
+                let is_global = self.globals.contains(&source);
+                sub_topologies.push(SubTopology { id: id as u32, nodes, stores, is_global });
                 id
             });
         }

@@ -1,5 +1,6 @@
 //! The graph while the DSL builds it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) sink: TopicHandle,
     /// Whether the node's changes carry old values.
     pub(crate) sends_old: bool,
+    /// Whether a store is behind a table it reads and behind its parent.
+    pub(crate) shares_store: bool,
     /// Whether the table that it hangs on is versioned.
     pub(crate) behind_versions: bool,
 }
@@ -80,10 +83,12 @@ pub(crate) struct NodeSpec {
     pub(crate) stores: Vec<usize>,
     /// Nodes of tables whose values it asks for, by number. It is connected to what stores them.
     pub(crate) reads: Vec<usize>,
+    /// Whether a store is behind a table it reads and behind its parent. Known when all is built.
+    pub(crate) shares_store: bool,
     /// For the nodes of tables: whether changes carry the old value.
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
-    pub(crate) companions: Vec<(Companion, &'static str)>,
+    pub(crate) companions: Vec<(Companion, Cow<'static, str>)>,
     /// For a windowed aggregation, what its windows are.
     pub(crate) windows: Option<TableWindows>,
     /// For the nodes of tables: whether a table made of a versioned one is versioned too.
@@ -154,6 +159,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Sources of global tables.
+    pub(crate) globals: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
@@ -206,6 +213,7 @@ impl Graph {
             parents,
             stores: Vec::new(),
             reads: Vec::new(),
+            shares_store: false,
             sends_old: false,
             companions: Vec::new(),
             windows: None,
@@ -305,10 +313,10 @@ impl Graph {
     /// source were added one after the other.
     pub(crate) fn name_repartition_after(&mut self, node: usize, source: usize) {
         self.nodes[node].companions = vec![
-            (Companion::Node(source - 2), "-repartition-filter"),
-            (Companion::Node(source - 1), "-repartition-sink"),
-            (Companion::Node(source), "-repartition-source"),
-            (Companion::TopicOf(source), "-repartition"),
+            (Companion::Node(source - 2), "-repartition-filter".into()),
+            (Companion::Node(source - 1), "-repartition-sink".into()),
+            (Companion::Node(source), "-repartition-source".into()),
+            (Companion::TopicOf(source), "-repartition".into()),
         ];
     }
 

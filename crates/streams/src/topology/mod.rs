@@ -44,6 +44,8 @@ pub struct SubTopology {
     pub id: u32,
     pub(crate) nodes: Vec<usize>,
     pub(crate) stores: Vec<usize>,
+    /// Whether it keeps a global table: it has no tasks, every stream thread has it.
+    pub(crate) is_global: bool,
 }
 
 /// A topic that the application makes for itself.
@@ -81,8 +83,13 @@ impl Topology {
 
     /// Topics of each sub-topology, as they are called for the application `application_id`.
     pub fn topics(&self, application_id: &str) -> Vec<SubTopologyTopics> {
-        let sub_topologies = self.inner.sub_topologies.iter();
+        let sub_topologies = self.inner.sub_topologies.iter().filter(|sub| !sub.is_global);
         sub_topologies.map(|sub| self.inner.topics_of(sub, application_id)).collect()
+    }
+
+    /// Whether it has global tables.
+    pub(crate) fn has_globals(&self) -> bool {
+        self.inner.sub_topologies.iter().any(|sub| sub.is_global)
     }
 
     /// The topology as Kafka Streams' `TopologyDescription` prints it.

@@ -121,7 +121,7 @@ impl PartitionCounts {
 
     /// Tasks of one sub-topology: as many as its largest source topic has partitions.
     pub(crate) fn tasks_of(&self, topology: &TopologyParts, sub: &SubTopology) -> u32 {
-        self.largest_source(topology, sub).unwrap_or(0)
+        if sub.is_global { 0 } else { self.largest_source(topology, sub).unwrap_or(0) }
     }
 
     /// All tasks, in order.

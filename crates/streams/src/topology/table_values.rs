@@ -6,7 +6,7 @@ use super::graph::{Graph, NodeSpec};
 
 impl Graph {
     /// Whether a store keeps the table of `node`.
-    pub(super) fn is_materialized(&self, node: usize) -> bool {
+    pub(crate) fn is_materialized(&self, node: usize) -> bool {
         self.stores.iter().any(|store| store.owner == Some(node))
     }
 
@@ -16,14 +16,27 @@ impl Graph {
         let mut nodes = self.nodes.clone();
         let mut asked = BTreeSet::new();
         for node in &mut nodes {
-            for table in std::mem::take(&mut node.reads) {
-                for store in self.stores_behind(table, &mut asked) {
-                    if !node.stores.contains(&store) {
-                        node.stores.push(store);
-                    }
-                }
-                node.reads.push(table);
+            if node.reads.is_empty() {
+                continue;
             }
+            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> Vec<usize> {
+                tables.iter().flat_map(|table| self.stores_behind(*table, asked)).collect()
+            };
+            let read = behind(&node.reads, &mut asked);
+            // What the changes come from is not asked for values.
+            let changing = behind(&node.parents, &mut BTreeSet::new());
+            node.shares_store = read.iter().any(|store| changing.contains(store));
+            for store in read {
+                if !node.stores.contains(&store) {
+                    node.stores.push(store);
+                }
+            }
+        }
+        for node in nodes.iter().filter(|node| node.shares_store && node.sends_old) {
+            problems.push(format!(
+                "both sides of the join at '{}' come from one table and change at once, and what stands behind the join undoes its old results: put `.materialized(\"..\")` behind the join",
+                node.name
+            ));
         }
         for table in self.only_stored.iter().filter(|table| !self.is_materialized(**table)) {
             if asked.contains(table) || self.nodes[*table].sends_old {
@@ -46,6 +59,8 @@ impl Graph {
                 continue;
             }
             let node = &self.nodes[number];
+            let kept = self.stores.iter().enumerate();
+            stores.extend(kept.filter(|(_, store)| store.owner == Some(number)).map(|(s, _)| s));
             stores.extend(&node.stores);
             if !self.is_materialized(number) && !self.only_stored.contains(&number) {
                 open.extend(node.parents.iter().chain(&node.reads).rev());

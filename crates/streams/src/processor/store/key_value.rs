@@ -246,6 +246,16 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(self.load(overlay, &self.key_bytes)?.0)
     }
 
+    /// The value of a key as of the last flush of its cache.
+    pub(crate) fn get_flushed(
+        &mut self,
+        overlay: &Overlay,
+        key: &K,
+    ) -> Result<Option<Timestamped<V>>, Error> {
+        self.encode_key(key)?;
+        Ok(self.load(overlay, &self.key_bytes)?.0)
+    }
+
     /// Updates a key as [`Context::update_table`] says. `update` gives the value from now on, or
     /// none, and the timestamp of the change.
     #[inline]

@@ -4,6 +4,7 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod global;
 mod grace_buffer;
 mod handle;
 mod key_value;
@@ -26,6 +27,7 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub use global::GlobalStoreRef;
 pub(crate) use grace_buffer::GraceBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
