@@ -33,4 +33,5 @@ mod tables;
 mod thread_death;
 mod threads;
 mod twins;
+mod versions;
 mod windows;

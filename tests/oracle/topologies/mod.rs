@@ -77,7 +77,8 @@ table! {
         windowed_then_rekeyed;
     versioned:
         process_versioned_store versioned_count versioned_filter versioned_foreign_key
-        versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
+        versioned_group_by versioned_stream_table versioned_stream_table_grace versioned_stream_table_left
+        versioned_stream_table_left_grace versioned_table
         versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;

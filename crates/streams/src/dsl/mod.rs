@@ -19,6 +19,7 @@ mod session_windowed_cogroup;
 mod session_windowed_stream;
 mod stream_joined;
 mod stream_joins;
+mod stream_table_grace_joins;
 mod stream_table_joins;
 mod suppress;
 mod suppressed;

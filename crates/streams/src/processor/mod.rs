@@ -27,7 +27,7 @@ pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
-    CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
-    StoreOptions, UpdateError, Updated, VersionedStore,
+    CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
+    StateStore, StoreOptions, UpdateError, Updated, VersionedStore,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};
