@@ -14,6 +14,8 @@ mod runner;
 mod scenario;
 mod sim;
 mod state;
+mod store_shape;
+mod straight;
 mod trace;
 mod world;
 

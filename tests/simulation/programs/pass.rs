@@ -22,7 +22,7 @@ pub(super) fn watch(earlier: &[Entry], new: &Entry) -> Result<(), String> {
     let last = earlier.iter().rev().find(|entry| entry.key == new.key);
     match last {
         Some(last) if last.id() >= new.id() => {
-            Err(format!("key {}: record {} came out after record {}", new.key, new.id(), last.id()))
+            Err(format!("key {}: record {} came out after record {}", new.key(), new.id(), last.id()))
         }
         _ => Ok(()),
     }
