@@ -106,6 +106,10 @@ pub fn compare_outputs(
             let came = came.get(key).map_or(&[][..], |came| came);
             if !is_same(sameness, right, came) {
                 let key = String::from_utf8_lossy(key);
+                let (right, came) = match sameness {
+                    Sameness::Last => (last_of(right), last_of(came)),
+                    _ => (right, came),
+                };
                 let alike = right.iter().zip(came).take_while(|(right, came)| right == came).count();
                 return Err(format!(
                     "{topic}, {sameness:?}: of {key} came, after {alike} records that are right, {} instead of {}",
@@ -125,6 +129,11 @@ fn words(records: &[(i64, Option<Vec<u8>>)]) -> String {
         None => format!("nothing@{time}"),
     });
     format!("[{}] ({} records)", words.collect::<Vec<_>>().join(", "), records.len())
+}
+
+/// The last record, alone.
+fn last_of<T>(records: &[T]) -> &[T] {
+    &records[records.len().saturating_sub(1)..]
 }
 
 fn is_same(
