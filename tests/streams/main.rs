@@ -32,3 +32,4 @@ mod tables;
 mod thread_death;
 mod threads;
 mod twins;
+mod windows;

@@ -2,6 +2,7 @@
 //! Java that was recorded: where Java lets nulls flow, keys and values are `Option`s.
 
 mod aggregations;
+mod cogroups;
 mod errors;
 mod foreign_keys;
 mod processor_api;
@@ -10,6 +11,7 @@ mod stream_joins;
 mod suppression;
 mod table_joins;
 mod tables;
+mod versioned;
 mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
@@ -60,13 +62,19 @@ table! {
     suppression:
         suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
         suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
-        suppress_until_time_limit suppress_until_window_closes;
+        suppress_then_join suppress_until_time_limit suppress_until_window_closes;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count
         sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
         tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
         windowed_then_rekeyed;
+    versioned:
+        process_versioned_store versioned_count versioned_filter versioned_foreign_key
+        versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
+        versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
+    cogroups:
+        cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
         bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;

@@ -15,9 +15,9 @@ pub(super) use self::stores::{
 };
 use super::{Text, java, strings};
 
-type Done = Result<(), BoxError>;
-type TextContext<'c, 'n> = ProcessorContext<'c, 'n, Text, Text>;
-type TextRecord = Record<Text, Text>;
+pub(super) type Done = Result<(), BoxError>;
+pub(super) type TextContext<'c, 'n> = ProcessorContext<'c, 'n, Text, Text>;
+pub(super) type TextRecord = Record<Text, Text>;
 
 pub(super) fn loop_through_topic(b: &StreamsBuilder) {
     let one = strings(b, "in").map_values(|v| java(&v).to_owned() + "1");

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use millstream_broker::{murmur2, partition_for_key};
 use serde::Deserialize;
@@ -13,11 +15,13 @@ use super::varint::{read_varint, write_varint};
 use super::{
     BufferedChange, ChangeCodec, Codec, CodecError, CombinedKey, CombinedKeyCodec, Instruction,
     List, RecordContext, Subscription, SubscriptionCodec, SubscriptionResponse,
-    SubscriptionResponseCodec, Wire, WireCodec, decode_nullable, decode_offset_metadata,
-    decode_timestamped, encode_foreign_key, encode_offset_metadata, encode_timestamped,
-    murmur3_128,
+    SubscriptionResponseCodec, TimeWindowedCodec, WindowStoreCodec, Wire, WireCodec,
+    decode_nullable, decode_offset_metadata, decode_timestamped, encode_foreign_key,
+    encode_offset_metadata, encode_timestamped, murmur3_128,
 };
-use crate::record::{Change, Headers, Timestamped};
+use crate::record::{
+    Change, Headers, NumberedWindow, SessionWindow, TimeWindow, Timestamped, Windowed,
+};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/cases/formats.jsonl");
 
@@ -32,17 +36,17 @@ const LATER: &[&str] = &[
     "outer_join.value",
     "position",
     "serde.string_encoding",
-    "session_key.store",
-    "session_key.store_index",
-    "session_key.store_time_first",
-    "session_key.topic",
     "value_timestamp_headers",
     "versioned.segment_row",
-    "window_key.partition",
-    "window_key.store",
+];
+
+/// How Kafka Streams lays windows out on its own disk. Nobody else reads it, and our index is another
+/// one: in front of both stands the segment, and the index begins with the time.
+const NOT_OURS: &[&str] = &[
+    "session_key.store_index",
+    "session_key.store_time_first",
     "window_key.store_index",
     "window_key.store_time_first",
-    "window_key.topic",
 ];
 
 /// Formats that have a test here.
@@ -69,9 +73,14 @@ const NOW: &[(&str, fn(&Row))] = &[
     ("serde.string", |row| serde(row, String::from_str)),
     ("serde.uuid", |row| serde(row, Uuid::from_str)),
     ("serde.void", void),
+    ("session_key.store", session_key_in_a_store),
+    ("session_key.topic", session_key),
     ("suppress.changelog_v3", suppress_changelog),
     ("value_and_timestamp", value_and_timestamp),
     ("varint", varint),
+    ("window_key.partition", window_key_partition),
+    ("window_key.store", window_key_in_a_store),
+    ("window_key.topic", window_key),
 ];
 
 #[derive(Debug, Deserialize)]
@@ -111,7 +120,7 @@ fn equals_kafka() {
         if let Some((format, check)) = NOW.iter().find(|(format, _)| *format == row.format) {
             check(&row);
             *ran.entry(format).or_default() += 1;
-        } else {
+        } else if !NOT_OURS.contains(&row.format.as_str()) {
             assert!(LATER.contains(&row.format.as_str()), "no test for the format {}", row.format);
             put_off.insert(row.format);
         }
@@ -313,6 +322,56 @@ fn partition(row: &Row) {
         let count = partitions.parse().expect("a number");
         assert_eq!(Some(u64::from(partition_for_key(&key, count))), partition.as_u64(), "{row:?}");
     }
+}
+
+fn session_key(row: &Row) {
+    check(row, &WireCodec::<Windowed<String, SessionWindow>>::new(), &session_of(row));
+}
+
+fn session_key_in_a_store(row: &Row) {
+    let codec = WindowStoreCodec::new(WireCodec::<String>::shared(), Arc::new(|start| start));
+    check::<Windowed<String, SessionWindow>>(row, &codec, &session_of(row));
+}
+
+fn session_of(row: &Row) -> Windowed<String, SessionWindow> {
+    let window = SessionWindow { start: row.number("start"), end: row.number("end") };
+    Windowed { key: row.text("key").expect("a key"), window }
+}
+
+fn window_key(row: &Row) {
+    let (start, end) = (row.number("start"), row.number("end"));
+    let size = u64::try_from(end - start).expect("a size");
+    let window = TimeWindow { start, end };
+    let key = Windowed { key: row.text("key").expect("a key"), window };
+    let codec = TimeWindowedCodec::new(WireCodec::<String>::new(), Duration::from_millis(size));
+    check(row, &codec, &key);
+    check(row, &WireCodec::<Windowed<String>>::new(), &key);
+    assert_eq!(codec.decode(&row.bytes().expect("bytes")), Ok(key), "{row:?}");
+}
+
+fn window_key_in_a_store(row: &Row) {
+    let number = u32::try_from(row.number("seqnum")).expect("a seqnum");
+    let (start, key) = (row.number("start"), row.text("key").expect("a key"));
+    let codec = WindowStoreCodec::new(WireCodec::<String>::shared(), Arc::new(|start| start));
+    let window = NumberedWindow { start, end: start, number };
+    check(row, &codec, &Windowed { key: key.clone(), window });
+    if number == 0 {
+        check(row, &codec, &Windowed { key, window: TimeWindow { start, end: start } });
+    }
+}
+
+/// A key in a window goes where the key itself goes.
+fn window_key_partition(row: &Row) {
+    let start = row.number("start");
+    let key =
+        Windowed { key: row.text("key").expect("a key"), window: TimeWindow { start, end: start } };
+    let codec = WireCodec::<Windowed<String>>::new();
+    let mut bytes = Vec::new();
+    codec.encode(&key, &mut bytes).expect("a key");
+    let key = &bytes[..bytes.len() - codec.window_suffix()];
+    let partitions = u32::try_from(row.number("partitions")).expect("a number");
+    let partition = partition_for_key(key, partitions);
+    assert_eq!(Some(u64::from(partition)), row.result().as_u64(), "{row:?}");
 }
 
 fn hex(text: &str) -> Result<Vec<u8>, std::num::ParseIntError> {

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::{KStream, KTable, Materialized};
 use crate::codec::Data;
 use crate::error::TopologyError;
 use crate::operators;
-use crate::processor::StoreHandle;
+use crate::processor::{StoreHandle, VersionedStoreHandle};
 use crate::topic::Topic;
 use crate::topology::{Companion, Graph, NodeKind, TopicRef, Topology};
 
@@ -90,7 +91,7 @@ impl StreamsBuilder {
             operators::table_source::<K, V>(Some(setup.stores[0]))
         });
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
+        graph.nodes[node].companions = vec![(Companion::Node(source), "-source".into())];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }
@@ -103,6 +104,19 @@ impl StreamsBuilder {
         store: impl Into<Materialized<K, V>>,
     ) -> StoreHandle<K, V> {
         store.into().add_to(&mut self.graph.borrow_mut(), None)
+    }
+
+    /// Adds a versioned store, [`Materialized::versioned`], for processors written by hand; connect it
+    /// with [`process_with`](KStream::process_with), and reach it with
+    /// [`ProcessorContext::versioned_store`](crate::ProcessorContext::versioned_store).
+    #[doc(alias = "versionedKeyValueStoreBuilder")]
+    pub fn add_versioned_store<K: Data, V: Data>(
+        &self,
+        store: Materialized<K, V>,
+    ) -> VersionedStoreHandle<K, V> {
+        let name = store.name.as_str().into();
+        let number = store.add_versions(&mut self.graph.borrow_mut(), None);
+        VersionedStoreHandle { name, number, types: PhantomData }
     }
 
     /// Checks the topology and divides it into sub-topologies. All problems are reported together,

@@ -10,7 +10,7 @@ use crate::codec::{
 };
 use crate::error::BoxError;
 use crate::operators::{self, SubscriptionCodecs};
-use crate::processor::SinkFormats;
+use crate::processor::{Outdated, SinkFormats};
 use crate::topology::{Companion, Graph, foreign_key_topic};
 
 impl<K: Wire, V: Wire> KTable<K, V> {
@@ -162,6 +162,9 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             operators::foreign_table_join::<F, K, V2>(setup.stores[0], codecs.clone())
         });
         graph.connect(foreign, store);
+        for node in [send, foreign] {
+            graph.nodes[node].outdated = Outdated::Dropped;
+        }
 
         let (topic, key) = (names.response_topic, WireCodec::<K>::shared());
         let value = SubscriptionResponseCodec::new(WireCodec::<V2>::shared());
@@ -190,19 +193,19 @@ impl<K: Wire, V: Wire> KTable<K, V> {
         // Each of the two topics has as many partitions as the table that it goes to.
         graph.keyed.extend([join, resolver]);
         graph.nodes[result].companions = vec![
-            (Companion::Node(send), "-subscription-registration-processor"),
-            (Companion::Node(registration_sink), "-subscription-registration-sink"),
-            (Companion::Node(registration_source), "-subscription-registration-source"),
-            (Companion::TopicOf(registration_source), "-subscription-registration-topic"),
-            (Companion::Store(store), "-subscription-store"),
-            (Companion::Node(receive), "-subscription-receive"),
-            (Companion::Node(join), "-subscription-join-foreign"),
-            (Companion::Node(foreign), "-foreign-join-subscription"),
-            (Companion::Node(response_sink), "-subscription-response-sink"),
-            (Companion::Node(response_source), "-subscription-response-source"),
-            (Companion::TopicOf(response_source), "-subscription-response-topic"),
-            (Companion::Node(resolver), "-subscription-response-resolver"),
-            (Companion::Node(result), "-result"),
+            (Companion::Node(send), "-subscription-registration-processor".into()),
+            (Companion::Node(registration_sink), "-subscription-registration-sink".into()),
+            (Companion::Node(registration_source), "-subscription-registration-source".into()),
+            (Companion::TopicOf(registration_source), "-subscription-registration-topic".into()),
+            (Companion::Store(store), "-subscription-store".into()),
+            (Companion::Node(receive), "-subscription-receive".into()),
+            (Companion::Node(join), "-subscription-join-foreign".into()),
+            (Companion::Node(foreign), "-foreign-join-subscription".into()),
+            (Companion::Node(response_sink), "-subscription-response-sink".into()),
+            (Companion::Node(response_source), "-subscription-response-source".into()),
+            (Companion::TopicOf(response_source), "-subscription-response-topic".into()),
+            (Companion::Node(resolver), "-subscription-response-resolver".into()),
+            (Companion::Node(result), "-result".into()),
         ];
         drop(graph);
         KTable::new(self.graph.clone(), result)

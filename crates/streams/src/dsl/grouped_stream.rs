@@ -144,16 +144,21 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         let stream = &self.stream;
         let mut graph = stream.graph.borrow_mut();
         let name = graph.new_name(prefix);
-        let parent = if stream.key_changed {
-            let base = self.name.as_deref().unwrap_or(store);
-            stream.add_repartition::<R>(&mut graph, base, None, false)
-        } else {
-            stream.node
-        };
+        let parent = self.parent::<R>(&mut graph, store);
         let node = graph.add_processor(name, vec![parent], factory);
         attach(&mut graph, node);
         graph.keyed.push(node);
         drop(graph);
         KTable::new(stream.graph.clone(), node)
+    }
+
+    /// The node that an aggregation takes records from: behind a repartitioning where it needs one,
+    /// which is called after the grouping or the store.
+    pub(super) fn parent<R: Wire>(&self, graph: &mut Graph, store: &str) -> usize {
+        let base = self.name.as_deref().unwrap_or(store);
+        match self.stream.key_changed {
+            true => self.stream.add_repartition::<R>(graph, base, None, false),
+            false => self.stream.node,
+        }
     }
 }

@@ -161,8 +161,10 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let source = add_internal_source(&mut graph, source, topic, None, key, value);
         let node = graph.add_processor(name, vec![source], factory);
         store.attach(&mut graph, node);
-        graph.nodes[node].companions =
-            vec![(Companion::Node(sink), "-sink"), (Companion::Node(source), "-source")];
+        graph.nodes[node].companions = vec![
+            (Companion::Node(sink), "-sink".into()),
+            (Companion::Node(source), "-source".into()),
+        ];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
-use crate::processor::{KeyValueStore, Segments, StoreHandle};
+use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
 use crate::record::{NumberedWindow, Windowed};
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
-use crate::windows::{EmitStrategy, JoinWindows, millis};
+use crate::windows::{EmitStrategy, JoinWindows, SessionWindows, millis};
 
 /// A state store: its name, its formats, and how it is kept. A plain name becomes a store with the
 /// formats of its types, a changelog and a cache.
@@ -29,7 +29,11 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    /// For how long a versioned store keeps versions.
+    history: Option<Duration>,
     logs_headers: bool,
+    /// How many operators write it.
+    inputs: usize,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -43,7 +47,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            history: None,
             logs_headers: false,
+            inputs: 1,
         }
     }
 
@@ -96,6 +102,27 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Adds a versioned store to the graph.
+    pub(super) fn add_versions(self, graph: &mut Graph, owner: Option<usize>) -> usize {
+        let history = self.history.map_or(0, millis);
+        let Self { name, key, value, changelog, .. } = self;
+        let segments = Segments::of_versions(history);
+        let factory = Arc::new(move |setup: StoreSetup| {
+            let store = VersionedStore::new(setup.options, segments, key.clone(), value.clone());
+            Box::new(store) as Box<dyn crate::processor::StateStore>
+        });
+        graph.add_store(StoreSpec {
+            name,
+            kind: ChangelogKind::Versions { history },
+            factory,
+            timestamped: true,
+            caching: false,
+            changelog,
+            owner,
+            segments: Some(segments),
+        })
+    }
+
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
@@ -103,6 +130,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
             graph
                 .problems
                 .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
+        }
+        if self.history.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' is versioned: add it with `add_versioned_store(..)`",
+                self.name
+            ));
         }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
@@ -117,11 +150,13 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, .. } = self;
+        let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
+            // So that what is known of each is restored.
+            store.times_mut().stream_of(inputs.saturating_sub(1));
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
@@ -132,16 +167,24 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// Makes this the store of the table node `node`.
     pub(super) fn attach(self, graph: &mut Graph, node: usize) {
-        let table = Self { timestamped: true, ..self };
-        let store = table.add_to(graph, Some(node)).number;
-        graph.connect(node, store);
+        self.attach_to(graph, &[node], node);
     }
 
-    /// Makes this the store of the windows that `node` aggregates.
+    /// Makes this the store of the table node `table`, which `users` write.
+    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) {
+        let store = match self.history {
+            Some(_) => self.add_versions(graph, Some(table)),
+            None => Self { timestamped: true, ..self }.add_to(graph, Some(table)).number,
+        };
+        users.iter().for_each(|user| graph.connect(*user, store));
+    }
+
+    /// Makes this the store of the windows that `users` aggregate for the table node `table`.
     pub(super) fn attach_windows<W: StoredWindow>(
         mut self,
         graph: &mut Graph,
-        node: usize,
+        users: &[usize],
+        table: usize,
         windows: WindowStoreSpec,
     ) {
         let least = windows.retention;
@@ -158,18 +201,19 @@ impl<K: Data, V: Data> Materialized<K, V> {
             dates_results: windows.is_session,
             ..Segments::new(retention, W::SUFFIX)
         };
-        let owner = (windows.emit == EmitStrategy::OnWindowUpdate).then_some(node);
+        let owner = (windows.emit == EmitStrategy::OnWindowUpdate).then_some(table);
         // Where the windows of a key are looked for by range, Kafka Streams has no cache in front of a
         // store whose windows are closed.
         let caching = self.caching && !(segments.scanned && segments.indexed);
         let store = Self { timestamped: !windows.is_session, caching, ..self };
         let WindowStoreSpec { grace, end, .. } = windows;
-        graph.nodes[node].windows = Some(TableWindows { grace, end: end.clone() });
+        graph.nodes[table].windows = Some(TableWindows { grace, end: end.clone() });
         let key = Arc::new(WindowStoreCodec::new(store.key.clone(), end));
         let kind = ChangelogKind::Windows { retention };
         let key: Arc<dyn Codec<Windowed<K, W>>> = key;
+        let store = Self { inputs: users.len(), ..store };
         let store = store.add_as(graph, owner, key, kind, Some(segments)).number;
-        graph.connect(node, store);
+        users.iter().for_each(|user| graph.connect(*user, store));
     }
 }
 
@@ -214,7 +258,38 @@ pub(super) struct WindowStoreSpec {
     pub(super) end: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
 }
 
+impl WindowStoreSpec {
+    /// What an aggregation of sessions asks for.
+    pub(super) fn of_sessions(windows: SessionWindows, emit: EmitStrategy) -> Self {
+        Self {
+            retention: windows.retention(),
+            grace: windows.gap.saturating_add(windows.grace),
+            scanned: true,
+            emit,
+            is_session: true,
+            end: Arc::new(|_| 0),
+        }
+    }
+}
+
 impl<K: Wire, V: Wire> Materialized<K, V> {
+    /// A store that keeps the versions of its keys, each valid from its timestamp on until the next
+    /// one's, for `history` in stream time; deletes are versions too. A table in such a store takes
+    /// records that come out of order for what they are, versions of the past, and a stream that is
+    /// joined with it finds the version of its record's time. Records older than the history are
+    /// dropped and counted. It is never cached.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// use std::time::Duration;
+    /// let prices: Materialized<String, i64> =
+    ///     Materialized::versioned("prices", Duration::from_secs(3600));
+    /// ```
+    #[doc(alias = "persistentVersionedKeyValueStore")]
+    pub fn versioned(name: impl Into<String>, history: Duration) -> Self {
+        Self { history: Some(history), ..Self::new(name) }
+    }
+
     /// A store with the formats of its types.
     pub fn new(name: impl Into<String>) -> Self {
         Self::with(name, WireCodec::<K>::new(), WireCodec::<V>::new())

@@ -6,6 +6,7 @@ use crate::codec::Data;
 use crate::operators;
 use crate::processor::{
     FixedKeyNode, FixedKeyProcessor, Node, Processor, ProcessorNode, StoreHandle,
+    VersionedStoreHandle,
 };
 
 /// Stores to connect to a processor: one handle, or several in a tuple.
@@ -22,6 +23,12 @@ impl Stores for () {
 }
 
 impl<K, V> Stores for &StoreHandle<K, V> {
+    fn numbers(&self) -> Vec<usize> {
+        vec![self.number]
+    }
+}
+
+impl<K, V> Stores for &VersionedStoreHandle<K, V> {
     fn numbers(&self) -> Vec<usize> {
         vec![self.number]
     }

@@ -211,23 +211,17 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
         merger: impl Fn(&K, Option<A>, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K, SessionWindow>, A> {
         let (windows, emit) = (self.windows, self.emit);
-        let spec = WindowStoreSpec {
-            retention: windows.retention(),
-            grace: windows.gap.saturating_add(windows.grace),
-            scanned: true,
-            emit,
-            is_session: true,
-            end: Arc::new(|_| 0),
-        };
+        let spec = WindowStoreSpec::of_sessions(windows, emit);
         let closures = (Arc::new(initializer), Arc::new(aggregator), Arc::new(merger));
         let name = store.name.clone();
         self.grouped.aggregation::<R, _, _>(
             prefix,
             &name,
-            |graph, node| store.attach_windows::<SessionWindow>(graph, node, spec),
+            |graph, node| store.attach_windows::<SessionWindow>(graph, &[node], node, spec),
             move |setup| {
                 let emit_final = emit == EmitStrategy::OnWindowClose;
-                operators::session_aggregate(setup.stores[0], windows, emit_final, closures.clone())
+                let place = (setup.stores[0], 0);
+                operators::session_aggregate(place, windows, emit_final, closures.clone())
             },
         )
     }

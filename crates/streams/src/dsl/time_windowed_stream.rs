@@ -1,21 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::materialized::WindowStoreSpec;
+use super::time_windowing::TimeWindowing;
 use super::{GroupedStream, KTable, Materialized};
 use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
-use crate::operators;
-use crate::processor::Node;
 use crate::record::{TimeWindow, Windowed};
 use crate::windows::{EmitStrategy, FixedWindows, SlidingWindows};
-
-/// Which windows.
-#[derive(Clone, Debug)]
-enum Kind {
-    Fixed(FixedWindows),
-    Sliding(SlidingWindows),
-}
 
 /// A grouped stream divided into windows, to be aggregated (Kafka's `TimeWindowedKStream`): the
 /// result is a table whose keys are keys in windows. Made by
@@ -30,14 +21,14 @@ enum Kind {
 #[doc(alias = "TimeWindowedKStream")]
 pub struct TimeWindowedStream<K, V> {
     grouped: GroupedStream<K, V>,
-    kind: Kind,
+    windows: TimeWindowing,
     emit: EmitStrategy,
 }
 
 impl<K, V> fmt::Debug for TimeWindowedStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimeWindowedStream")
-            .field("windows", &self.kind)
+            .field("windows", &self.windows)
             .field("emit", &self.emit)
             .finish_non_exhaustive()
     }
@@ -45,11 +36,11 @@ impl<K, V> fmt::Debug for TimeWindowedStream<K, V> {
 
 impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     pub(super) fn fixed(grouped: GroupedStream<K, V>, windows: FixedWindows) -> Self {
-        Self { grouped, kind: Kind::Fixed(windows), emit: EmitStrategy::default() }
+        Self { grouped, windows: TimeWindowing::Fixed(windows), emit: EmitStrategy::default() }
     }
 
     pub(super) fn sliding(grouped: GroupedStream<K, V>, windows: SlidingWindows) -> Self {
-        Self { grouped, kind: Kind::Sliding(windows), emit: EmitStrategy::default() }
+        Self { grouped, windows: TimeWindowing::Sliding(windows), emit: EmitStrategy::default() }
     }
 
     /// When results are handed on: updates by default.
@@ -98,7 +89,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
         let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
-        match self.grouped.stream.key_changed && matches!(self.kind, Kind::Fixed(_)) {
+        match self.grouped.stream.key_changed && matches!(self.windows, TimeWindowing::Fixed(_)) {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
             true => {
                 self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
@@ -195,64 +186,17 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         fold: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let emit = self.emit;
-        let (spec, problem) = match &self.kind {
-            Kind::Fixed(windows) => {
-                let ends = windows.clone();
-                let no_end = (emit == EmitStrategy::OnWindowClose && !windows.closes()).then(|| {
-                    "its windows never close, so nothing would ever be handed on: leave `emit(..)` as it is".to_owned()
-                });
-                (
-                    self.store_spec(windows.retention(), windows.grace(), false, move |start| {
-                        ends.end(start)
-                    }),
-                    windows.problem().or(no_end),
-                )
-            }
-            Kind::Sliding(windows) => {
-                let difference = windows.difference;
-                let end = move |start: i64| start.saturating_add(difference);
-                (self.store_spec(windows.retention(), windows.grace, true, end), None)
-            }
-        };
-        if let Some(problem) = problem {
+        if let Some(problem) = self.windows.problem(emit) {
             let problem = format!("the aggregation '{}': {problem}", store.name);
             self.grouped.stream.graph.borrow_mut().problems.push(problem);
         }
-        let (kind, fold) = (self.kind.clone(), Arc::new(fold));
-        let emit_final = emit == EmitStrategy::OnWindowClose;
-        let name = store.name.clone();
+        let (spec, name) = (self.windows.store_spec(emit), store.name.clone());
+        let (windows, fold) = (self.windows.clone(), Arc::new(fold));
         self.grouped.aggregation::<R, _, _>(
             prefix,
             &name,
-            |graph, node| store.attach_windows::<TimeWindow>(graph, node, spec),
-            move |setup| -> Box<dyn Node> {
-                let (store, fold) = (setup.stores[0], fold.clone());
-                match &kind {
-                    Kind::Fixed(windows) => {
-                        operators::window_aggregate(store, windows.clone(), emit_final, fold)
-                    }
-                    Kind::Sliding(windows) => {
-                        operators::sliding_aggregate(store, *windows, emit_final, fold)
-                    }
-                }
-            },
+            |graph, node| store.attach_windows::<TimeWindow>(graph, &[node], node, spec),
+            move |setup| windows.node((setup.stores[0], 0), emit, fold.clone()),
         )
-    }
-
-    fn store_spec(
-        &self,
-        retention: i64,
-        grace: i64,
-        scanned: bool,
-        end: impl Fn(i64) -> i64 + Send + Sync + 'static,
-    ) -> WindowStoreSpec {
-        WindowStoreSpec {
-            retention,
-            grace,
-            scanned,
-            emit: self.emit,
-            is_session: false,
-            end: Arc::new(end),
-        }
     }
 }

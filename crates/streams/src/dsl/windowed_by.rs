@@ -1,46 +1,91 @@
-use super::{GroupedStream, SessionWindowedStream, TimeWindowedStream};
-use crate::codec::Wire;
+use super::time_windowing::TimeWindowing;
+use super::{
+    CogroupedStream, GroupedStream, SessionWindowedCogroup, SessionWindowedStream,
+    TimeWindowedCogroup, TimeWindowedStream,
+};
+use crate::codec::{Data, Wire};
 use crate::windows::{SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows};
 
-/// Windows that a grouped stream can be divided into. The kinds of windows are Kafka's; nobody else
+/// Windows that a grouped stream or a cogroup can be divided into. The kinds of windows are Kafka's; nobody else
 /// implements this.
 pub trait Windows {
     /// What the grouped stream becomes.
     type Stream<K: Wire, V: Wire>;
 
+    /// What the cogroup becomes.
+    type Cogroup<K: Wire, A: Data>;
+
     #[doc(hidden)]
     fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V>;
+
+    #[doc(hidden)]
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> Self::Cogroup<K, A>;
 }
 
 impl Windows for TimeWindows {
     type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
+    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
 
     fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
         TimeWindowedStream::fixed(grouped, self.into())
+    }
+
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> TimeWindowedCogroup<K, A> {
+        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
     }
 }
 
 impl Windows for UnlimitedWindows {
     type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
+    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
 
     fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
         TimeWindowedStream::fixed(grouped, self.into())
+    }
+
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> TimeWindowedCogroup<K, A> {
+        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
     }
 }
 
 impl Windows for SlidingWindows {
     type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
+    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
 
     fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
         TimeWindowedStream::sliding(grouped, self)
+    }
+
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> TimeWindowedCogroup<K, A> {
+        TimeWindowedCogroup::new(cogroup, TimeWindowing::Sliding(self))
     }
 }
 
 impl Windows for SessionWindows {
     type Stream<K: Wire, V: Wire> = SessionWindowedStream<K, V>;
+    type Cogroup<K: Wire, A: Data> = SessionWindowedCogroup<K, A>;
 
     fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
         SessionWindowedStream::new(grouped, self)
+    }
+
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> SessionWindowedCogroup<K, A> {
+        SessionWindowedCogroup::new(cogroup, self)
     }
 }
 
@@ -64,5 +109,30 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     #[doc(alias = "windowedBy")]
     pub fn windowed_by<W: Windows>(&self, windows: W) -> W::Stream<K, V> {
         windows.divide(self.clone())
+    }
+}
+
+impl<K: Wire, A: Data> CogroupedStream<K, A> {
+    /// Divides the groups into windows, which all streams share: [`TimeWindows`], [`SlidingWindows`],
+    /// [`SessionWindows`] or [`UnlimitedWindows`]. Each stream closes windows by its own stream time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{TimeWindows, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let (small, large) = (s.filter(|_, v| v.len() < 2), s.filter(|_, v| v.len() > 1));
+    ///         let all = small.group_by_key().cogroup(|_, v, all: String| all + &v);
+    ///         let all = all.cogroup(&large.group_by_key(), |_, v, all| all + "#" + &v);
+    ///         let windowed = all.windowed_by(TimeWindows::tumbling(Duration::from_millis(10)));
+    ///         windowed.aggregate("all", String::new).to_stream().map(|w, v| (w.key, v))
+    ///     },
+    ///     "a:x@1 a:yy@2 a:z@10",
+    ///     "a:x a:x#yy a:z",
+    /// );
+    /// ```
+    #[doc(alias = "windowedBy")]
+    pub fn windowed_by<W: Windows>(&self, windows: W) -> W::Cogroup<K, A> {
+        windows.divide_cogroup(self.clone())
     }
 }

@@ -14,9 +14,9 @@ use crate::windows::SessionWindows;
 /// first merges all sessions within the gap, beginning with what `initializer` gives, and is then
 /// folded into the result; sessions that were merged away are deleted before. Records with a null key
 /// are dropped and counted, and so are late ones. With `emit_final` only closed sessions are handed
-/// on.
+/// on. `place` is the store and the operator's place among those that share it.
 pub(crate) fn session_aggregate<K: Wire, V: Data, A: Data, I, F, M>(
-    store: usize,
+    place: (usize, usize),
     windows: SessionWindows,
     emit_final: bool,
     (initializer, aggregator, merger): (Arc<I>, Arc<F>, Arc<M>),
@@ -26,13 +26,14 @@ where
     F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     M: Fn(&K, Option<A>, A) -> Result<A, BoxError> + Send + Sync + 'static,
 {
+    let (store, _) = place;
     node(move |ctx, record: Record<K, V>| {
         if record.key.is_null() {
             ctx.drop_record("its key is null");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
-        let times = advance::<K, SessionWindow, A>(ctx, store, timestamp);
+        let times = advance::<K, SessionWindow, A>(ctx, place, timestamp);
         let SessionWindows { gap, grace } = windows;
         let closed_until = times.stream.saturating_sub(grace).saturating_sub(gap);
         let alone = SessionWindow { start: timestamp, end: timestamp };

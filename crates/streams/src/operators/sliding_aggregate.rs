@@ -15,7 +15,7 @@ use crate::windows::SlidingWindows;
 /// it, stands directly before the beginning of another one. Records with a null key or value are
 /// dropped and counted, and so are late ones. With `emit_final` only closed windows are handed on.
 pub(crate) fn sliding_aggregate<K: Wire, V: Wire, A: Data, F>(
-    store: usize,
+    (store, input): (usize, usize),
     windows: SlidingWindows,
     emit_final: bool,
     fold: Arc<F>,
@@ -23,7 +23,7 @@ pub(crate) fn sliding_aggregate<K: Wire, V: Wire, A: Data, F>(
 where
     F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
-    let sliding = Sliding { store, windows, emit_final, fold };
+    let sliding = Sliding { store, input, windows, emit_final, fold };
     node(move |ctx, record: Record<K, V>| {
         if record.key.is_null() || record.value.is_null() {
             ctx.drop_record("its key or value is null");
@@ -35,6 +35,8 @@ where
 
 struct Sliding<F> {
     store: usize,
+    /// Its place among the operators that share the store.
+    input: usize,
     windows: SlidingWindows,
     emit_final: bool,
     fold: Arc<F>,
@@ -86,7 +88,7 @@ impl<F> Sliding<F> {
     {
         let SlidingWindows { difference, grace } = self.windows;
         let Record { key, value, timestamp, headers } = record;
-        let times = advance::<K, TimeWindow, A>(ctx, self.store, timestamp);
+        let times = advance::<K, TimeWindow, A>(ctx, (self.store, self.input), timestamp);
         let closed_until = times.stream.saturating_sub(grace);
         if timestamp.saturating_add(1).saturating_add(difference) <= closed_until {
             ctx.drop_record("its windows are closed");

@@ -11,9 +11,9 @@ use crate::windows::FixedWindows;
 /// Folds the records of each key and window (Kafka's `KStreamWindowAggregate`): `fold` gets the
 /// aggregate so far, or none. Records with a null key are dropped and counted, and so is, for each
 /// window that is closed already, a record that is late for it. With `emit_final` only closed windows
-/// are handed on.
+/// are handed on. `place` is the store and the operator's place among those that share it.
 pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
-    store: usize,
+    place: (usize, usize),
     windows: FixedWindows,
     emit_final: bool,
     fold: Arc<F>,
@@ -21,13 +21,14 @@ pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
 where
     F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
+    let (store, _) = place;
     node(move |ctx, record: Record<K, V>| {
         if record.key.is_null() {
             ctx.drop_record("its key is null");
             return Ok(());
         }
         let Record { key, value, timestamp, headers } = record;
-        let times = advance::<K, TimeWindow, A>(ctx, store, timestamp);
+        let times = advance::<K, TimeWindow, A>(ctx, place, timestamp);
         let closed_until = times.stream.saturating_sub(windows.grace());
         let mut value = Some(value);
         let mut key = Windowed { key, window: TimeWindow { start: 0, end: 0 } };

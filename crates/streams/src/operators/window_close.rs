@@ -1,18 +1,28 @@
 use crate::codec::{Data, StoredWindow};
 use crate::error::Error;
-use crate::processor::{Context, KeyValueStore, NodeError, NodeResult, StoreTimes};
+use crate::processor::{Context, KeyValueStore, NodeError, NodeResult};
 use crate::record::{Change, Headers, Record, Windowed};
 
+/// What an operator knows of time.
+pub(super) struct Times {
+    /// The highest timestamp that has come to it.
+    pub(super) stream: i64,
+    /// Up to where windows have been closed and handed on.
+    pub(super) emitted: i64,
+}
+
 /// Lets stream time come to `timestamp` at an operator with a store of windows; gives its times.
+/// `input` is its place among the operators that share the store.
 #[inline]
 pub(super) fn advance<K: Data, W: StoredWindow, A: Data>(
     ctx: &mut Context<'_>,
-    store: usize,
+    (store, input): (usize, usize),
     timestamp: i64,
-) -> StoreTimes {
+) -> Times {
     let times = ctx.store::<Windowed<K, W>, A>(store).times_mut();
-    times.stream = times.stream.max(timestamp);
-    *times
+    let stream = times.stream_of(input);
+    *stream = timestamp.max(*stream);
+    Times { stream: *stream, emitted: times.emitted }
 }
 
 /// Hands on the windows whose times lie in `from..=to`, which are closed: no record will change them.

@@ -46,6 +46,10 @@ pub(crate) struct TaskState {
     pub(crate) failed_below: Option<String>,
     /// How many flushes of caches are at work, one inside the other.
     pub(crate) flushes: u32,
+    /// Whether the change on its way is of a versioned table and not the latest of its key.
+    pub(crate) outdated: bool,
+    /// The time as of which versioned tables are being asked.
+    pub(crate) as_of: Option<i64>,
 }
 
 impl TaskState {

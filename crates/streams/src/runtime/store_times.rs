@@ -8,7 +8,7 @@ pub(super) fn kept(stores: &mut [Box<dyn StateStore>]) -> Vec<(String, i64)> {
     let mut kept = Vec::new();
     for store in stores {
         let Some((name, times)) = store.times() else { continue };
-        let known = times.named().into_iter().filter(|(_, time)| **time >= 0);
+        let known = times.named().filter(|(_, time)| **time >= 0);
         kept.extend(known.map(|(suffix, time)| (format!("{name}{suffix}"), *time)));
     }
     kept
@@ -21,7 +21,7 @@ pub(super) fn restore(stores: &mut [Box<dyn StateStore>], metadata: &str) {
         for store in &mut *stores {
             let Some((name, times)) = store.times() else { continue };
             for (suffix, time) in times.named() {
-                if kept_name.strip_prefix(&*name) == Some(suffix) {
+                if kept_name.strip_prefix(&*name) == Some(&*suffix) {
                     *time = (*time).max(*kept_time);
                 }
             }

@@ -13,8 +13,8 @@ use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector, store_times};
 use crate::error::{Error, ErrorPolicies, Panic, Stage};
 use crate::processor::{
-    ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Output, PunctuationType,
-    Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
+    ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Outdated, Output,
+    PunctuationType, Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
 };
 use crate::record::Headers;
 use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topic};
@@ -119,6 +119,7 @@ impl Task {
                 sink,
                 sends_old: spec.sends_old,
                 shares_store: spec.shares_store,
+                behind_versions: parts.is_behind_versions(*node),
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {
@@ -143,6 +144,10 @@ impl Task {
                 name: spec.name.as_str().into(),
                 children: children.collect(),
                 stores: spec.stores.as_slice().into(),
+                outdated: match parts.is_behind_versions(*node) {
+                    true => spec.outdated,
+                    false => Outdated::Processed,
+                },
                 table_store: parts.table_store(*node).and_then(|store| store_numbers[store]),
             });
         }
@@ -173,6 +178,8 @@ impl Task {
             punctuations: Punctuations::default(),
             failed_below: None,
             flushes: 0,
+            outdated: false,
+            as_of: None,
         };
         let phase = match Restoration::begin(&mut state, &changelogs, start) {
             Ok(restoration) => Phase::Restoring(restoration),

@@ -12,7 +12,7 @@ use crate::client::{TopicConsumer, TopicProducer};
 use crate::codec::{CodecError, Data, Wire};
 use crate::error::Error;
 use crate::query::{Answer, StoreLookup};
-use crate::record::Timestamped;
+use crate::record::{Timestamped, VersionedRecord};
 use crate::runtime::{Config, Guarantee, Pace, Step, StreamThread, ThreadOptions, prepare_topics};
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -176,6 +176,26 @@ impl TopologyTestDriver {
     #[doc(hidden)]
     pub fn raw_entries(&mut self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
         self.lookup(store)?.raw_entries(&mut self.thread)
+    }
+
+    /// All versions in a versioned store, by key in byte order, each key's newest first. Deletes show
+    /// as gaps.
+    pub fn versions<K: Wire, V: Wire>(
+        &mut self,
+        store: &str,
+    ) -> Result<Vec<(K, VersionedRecord<V>)>, Error> {
+        let held = self.lookup(store)?.versions(&mut self.thread)?.into_iter();
+        let decoded = held.map(|(key, version)| {
+            let VersionedRecord { value, valid_from, valid_to } = version;
+            let entry = K::decode(&key).and_then(|key| Ok((key, V::decode(&value)?)));
+            let format_error = |cause: CodecError| Error::StoreFormat {
+                store: store.to_owned(),
+                cause: cause.into(),
+            };
+            let (key, value) = entry.map_err(format_error)?;
+            Ok((key, VersionedRecord { value, valid_from, valid_to }))
+        });
+        decoded.collect()
     }
 
     /// What the suppression with the buffer `store` holds back: keys and their times, in the order in

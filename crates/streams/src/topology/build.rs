@@ -226,6 +226,23 @@ impl TopologyParts {
         self.stores.iter().position(|store| store.owner == Some(node))
     }
 
+    /// Whether the table of a node is versioned: it says of each change whether it is the latest of
+    /// its key (Kafka's `isOutputVersioned`).
+    pub(crate) fn is_versioned(&self, node: usize) -> bool {
+        match self.table_store(node) {
+            Some(store) => matches!(self.stores[store].kind, ChangelogKind::Versions { .. }),
+            None => {
+                let spec = &self.nodes[node];
+                spec.keeps_versions && spec.parents.iter().any(|parent| self.is_versioned(*parent))
+            }
+        }
+    }
+
+    /// Whether a node hangs on a versioned table.
+    pub(crate) fn is_behind_versions(&self, node: usize) -> bool {
+        self.nodes[node].parents.iter().any(|parent| self.is_versioned(*parent))
+    }
+
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
         let mut sources = BTreeSet::new();
         let mut sinks = BTreeSet::new();
@@ -275,15 +292,19 @@ impl TopologyParts {
     }
 }
 
-/// How much longer than its store a changelog of windows keeps them, in milliseconds: Kafka's
-/// default of `windowstore.changelog.additional.retention.ms`.
+/// How much longer than its store a changelog of windows or versions keeps them, in milliseconds:
+/// Kafka's default of `windowstore.changelog.additional.retention.ms`.
 const ADDITIONAL_RETENTION: i64 = 24 * 60 * 60 * 1000;
 
 /// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`,
-/// `WindowedChangelogTopicConfig`).
+/// `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`).
 fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
     match kind {
         ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
+        ChangelogKind::Versions { history } => {
+            let lag = history.saturating_add(ADDITIONAL_RETENTION).to_string();
+            created_with([("cleanup.policy", "compact"), ("min.compaction.lag.ms", &lag)])
+        }
         ChangelogKind::Windows { retention } => windowed_configs("compact,delete", retention),
         ChangelogKind::JoinWindows { retention } => windowed_configs("delete", retention),
     }

@@ -1,10 +1,13 @@
 //! The graph while the DSL builds it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{generated_name, is_generated, repartition_topic};
-use crate::processor::{Node, Segments, SourceNode, StateStore, StoreOptions, TopicHandle};
+use crate::processor::{
+    Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
+};
 
 /// A topic as the topology names it; an internal one gets the application id in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +40,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) sends_old: bool,
     /// Whether a store is behind a table it reads and behind its parent.
     pub(crate) shares_store: bool,
+    /// Whether the table that it hangs on is versioned.
+    pub(crate) behind_versions: bool,
 }
 
 /// Makes a node for a task.
@@ -83,9 +88,13 @@ pub(crate) struct NodeSpec {
     /// For the nodes of tables: whether changes carry the old value.
     pub(crate) sends_old: bool,
     /// What is called after this node, each with what its name adds. The node may be among it.
-    pub(crate) companions: Vec<(Companion, &'static str)>,
+    pub(crate) companions: Vec<(Companion, Cow<'static, str>)>,
     /// For a windowed aggregation, what its windows are.
     pub(crate) windows: Option<TableWindows>,
+    /// For the nodes of tables: whether a table made of a versioned one is versioned too.
+    pub(crate) keeps_versions: bool,
+    /// What it does with changes of a versioned table that are not the latest of their keys.
+    pub(crate) outdated: Outdated,
 }
 
 /// Something that is called after a node.
@@ -110,6 +119,8 @@ pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + S
 pub(crate) enum ChangelogKind {
     /// The latest value of each key.
     Latest,
+    /// Versions of keys, for so many milliseconds.
+    Versions { history: i64 },
     /// Windows, for so many milliseconds.
     Windows { retention: i64 },
     /// Records that wait for others to be joined with, for so many milliseconds.
@@ -204,6 +215,8 @@ impl Graph {
             sends_old: false,
             companions: Vec::new(),
             windows: None,
+            keeps_versions: false,
+            outdated: Outdated::Processed,
         });
         self.nodes.len() - 1
     }
@@ -293,10 +306,10 @@ impl Graph {
     /// source were added one after the other.
     pub(crate) fn name_repartition_after(&mut self, node: usize, source: usize) {
         self.nodes[node].companions = vec![
-            (Companion::Node(source - 2), "-repartition-filter"),
-            (Companion::Node(source - 1), "-repartition-sink"),
-            (Companion::Node(source), "-repartition-source"),
-            (Companion::TopicOf(source), "-repartition"),
+            (Companion::Node(source - 2), "-repartition-filter".into()),
+            (Companion::Node(source - 1), "-repartition-sink".into()),
+            (Companion::Node(source), "-repartition-source".into()),
+            (Companion::TopicOf(source), "-repartition".into()),
         ];
     }
 
