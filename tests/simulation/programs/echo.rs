@@ -32,7 +32,7 @@ pub(super) fn watch(scenario: &Scenario, earlier: &[Entry], new: &Entry) -> Resu
     if scenario.exactly_once && !of_key.any(|entry| entry.id().to_string() == found) {
         return Err(format!(
             "key {}: record {} found {found}, which never came",
-            new.key,
+            String::from_utf8_lossy(&new.key),
             new.id()
         ));
     }
