@@ -6,7 +6,7 @@ use super::node;
 use super::window_close::{advance, emit_closed};
 use crate::codec::{Data, Wire};
 use crate::error::BoxError;
-use crate::processor::{Context, Found, Node, NodeError, NodeResult};
+use crate::processor::{Context, Found, Node, NodeError, NodeResult, Wanted};
 use crate::record::{Headers, Record, TimeWindow, Timestamped, Windowed};
 use crate::windows::SlidingWindows;
 
@@ -116,7 +116,13 @@ impl<F> Sliding<F> {
     ) -> Result<Vec<Found<TimeWindow, A>>, NodeError> {
         // With the window that begins directly behind the record.
         let to = current.timestamp.saturating_add(1);
-        ctx.fetch::<K, TimeWindow, A>(self.store, &current.key, from, to, order)
+        let timestamp = current.timestamp;
+        // Backwards, the first that ends before the record is the last to be looked at.
+        let wanted = |window: &TimeWindow| match order {
+            ScanOrder::Reverse if window.end < timestamp => Wanted::AsLast,
+            _ => Wanted::Yes,
+        };
+        ctx.fetch::<K, TimeWindow, A>(self.store, &current.key, (from, to), order, wanted)
     }
 
     fn in_place<K: Wire, V: Wire, A: Data>(

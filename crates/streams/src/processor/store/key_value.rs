@@ -51,7 +51,9 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
     pub(super) cache: Option<WriteBackCache<V>>,
-    key_bytes: Vec<u8>,
+    pub(super) key_bytes: Vec<u8>,
+    /// The end of a range that begins in `key_bytes`.
+    pub(super) range_end: Vec<u8>,
     value_bytes: Vec<u8>,
     pub(super) times: StoreTimes,
     pub(super) closing: Closing,
@@ -79,6 +81,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             value_codec,
             cache,
             key_bytes: Vec::new(),
+            range_end: Vec::new(),
             value_bytes: Vec::new(),
             times: StoreTimes::default(),
             closing: Closing::default(),
@@ -125,7 +128,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
     }
 
-    fn encode_key(&mut self, key: &K) -> Result<(), Error> {
+    pub(super) fn encode_key(&mut self, key: &K) -> Result<(), Error> {
         let mut bytes = std::mem::take(&mut self.key_bytes);
         bytes.clear();
         let encoded = self.append_key(key, &mut bytes);
@@ -192,11 +195,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let mut bytes = Vec::new();
         self.encode_value(value, &mut bytes)?;
         Ok(Some(bytes))
-    }
-
-    /// Whether the cache has something to say of a key of the database.
-    pub(super) fn is_cached(&self, key: &[u8]) -> bool {
-        self.cache.as_ref().is_some_and(|cache| cache.has(key))
     }
 
     /// Reads the value under the encoded key from below the cache, and its size.

@@ -26,7 +26,7 @@ pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
-pub(crate) use windows::Found;
+pub(crate) use windows::{Found, Wanted};
 
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {
