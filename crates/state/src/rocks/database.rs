@@ -9,7 +9,7 @@ use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
 use super::backend::OpenTask;
 use super::commit::{commit, write_options};
 use super::failure::failure;
-use super::layout::{USED_KEY, entry_key, entry_range};
+use super::layout::{PREFIX_OPTION, USED_KEY, entry_key, entry_range};
 use super::open::CONDEMNED;
 use super::restore::HeldBack;
 use super::scan::{scan, visit};
@@ -25,6 +25,8 @@ pub(super) struct Store {
     /// Whether something was written that is in memory only.
     pub(super) unflushed: bool,
     pub(super) held_back: HeldBack,
+    /// Whether keys begin with the number of their segment.
+    segmented: bool,
     /// Beginnings of keys outside of these are not in the database: a look there costs nothing.
     held: Option<(u64, u64)>,
 }
@@ -36,6 +38,7 @@ impl Store {
             offset,
             unflushed: false,
             held_back: HeldBack::default(),
+            segmented: false,
             held: (!is_new).then_some((0, u64::MAX)),
         }
     }
@@ -173,6 +176,15 @@ impl Database for RocksDatabase {
         self.used_at
     }
 
+    fn set_segmented(&mut self, store: usize) {
+        let option = [("prefix_extractor", PREFIX_OPTION)];
+        let set = self.family(store).map(|family| self.db.set_options_cf(family, &option));
+        if let Ok(Err(error)) = set {
+            tracing::warn!("state of task {}: scans will be slow: {error}", self.open.task);
+        }
+        self.stores[store].segmented = true;
+    }
+
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
         let range = KeyRange {
             start: Bound::Unbounded,
@@ -194,13 +206,19 @@ impl Database for RocksDatabase {
 
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
         self.forget_held_back(store);
+        let number = store;
         let store = &mut self.stores[store];
         (store.offset, store.held) = (None, None);
+        let segmented = store.segmented;
         let options = self.open.shared.memory.store(&store.name);
         // The offset is in the family too. A crash in between leaves no store, which is empty.
         let made = self.db.drop_cf(&store.name);
         let made = made.and_then(|()| self.db.create_cf(&store.name, &options));
-        made.map_err(|error| self.failed(&error))
+        made.map_err(|error| self.failed(&error))?;
+        if segmented {
+            self.set_segmented(number);
+        }
+        Ok(())
     }
 }
 

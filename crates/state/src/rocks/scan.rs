@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rocksdb::{DBRawIterator, ReadOptions};
 
 use super::database::RocksDatabase;
-use super::layout::{entry_key, entry_range, key_of};
+use super::layout::{entry_key, entry_range, is_one_prefix, key_of};
 use crate::{Entry, KeyRange, Scan, ScanOrder, StateError, Visit};
 
 pub(super) fn scan<'a>(
@@ -23,6 +23,7 @@ pub(super) fn scan<'a>(
         Err(error) => return Box::new(std::iter::once(Err(error))),
     };
     let mut options = ReadOptions::default();
+    options.set_total_order_seek(true);
     options.set_iterate_lower_bound(start);
     options.set_iterate_upper_bound(end);
     let cursor = database.db.raw_iterator_cf_opt(family, options);
@@ -44,6 +45,7 @@ pub(super) fn visit(
         (entry_key(&mut Vec::new(), start).to_vec(), entry_key(&mut Vec::new(), end).to_vec());
     let behind = [&end[..], &[0]].concat();
     let mut options = ReadOptions::default();
+    options.set_total_order_seek(!is_one_prefix(&start, &end));
     options.set_iterate_lower_bound(start.as_slice());
     options.set_iterate_upper_bound(behind);
     let mut cursor = database.db.raw_iterator_cf_opt(database.family(store)?, options);

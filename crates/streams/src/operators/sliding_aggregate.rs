@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use millstream_state::ScanOrder;
@@ -21,7 +22,7 @@ pub(crate) fn sliding_aggregate<K: Wire, V: Wire, A: Data, F>(
     fold: Arc<F>,
 ) -> Box<dyn Node>
 where
-    F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
     let sliding = Sliding { store, windows, emit_final, fold };
     node(move |ctx, record: Record<K, V>| {
@@ -82,7 +83,7 @@ impl<F> Sliding<F> {
         record: Record<K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let SlidingWindows { difference, grace } = self.windows;
         let Record { key, value, timestamp, headers } = record;
@@ -131,7 +132,7 @@ impl<F> Sliding<F> {
         current: &mut Current<'_, K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let SlidingWindows { difference, .. } = self.windows;
         let timestamp = current.timestamp;
@@ -184,7 +185,7 @@ impl<F> Sliding<F> {
         current: &mut Current<'_, K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let timestamp = current.timestamp;
         let mut around = Around::default();
@@ -230,7 +231,7 @@ impl<F> Sliding<F> {
         stored: Option<Timestamped<A>>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         if window.end < current.closed_until {
             ctx.drop_record("its window is closed");
@@ -239,8 +240,11 @@ impl<F> Sliding<F> {
         let timestamp = stored
             .as_ref()
             .map_or(current.timestamp, |stored| current.timestamp.max(stored.timestamp));
-        let value = current.value.clone();
-        let aggregate = ctx.user((self.fold)(&current.key.key, value, stored.map(|s| s.value)))?;
+        let aggregate = ctx.user((self.fold)(
+            &current.key.key,
+            Cow::Borrowed(current.value),
+            stored.map(|s| s.value),
+        ))?;
         self.put(ctx, current, window, Timestamped { value: aggregate, timestamp })
     }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::node;
@@ -9,7 +10,7 @@ use crate::record::{Record, TimeWindow, Timestamped, Windowed};
 use crate::windows::FixedWindows;
 
 /// Folds the records of each key and window (Kafka's `KStreamWindowAggregate`): `fold` gets the
-/// aggregate so far, or none. Records with a null key are dropped and counted, and so is, for each
+/// aggregate so far, or none, and the value lent, which not every fold needs. Records with a null key are dropped and counted, and so is, for each
 /// window that is closed already, a record that is late for it. With `emit_final` only closed windows
 /// are handed on.
 pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
@@ -19,7 +20,7 @@ pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
     fold: Arc<F>,
 ) -> Box<dyn Node>
 where
-    F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
     node(move |ctx, record: Record<K, V>| {
         if record.key.is_null() {
@@ -29,12 +30,8 @@ where
         let Record { key, value, timestamp, headers } = record;
         let times = advance::<K, TimeWindow, A>(ctx, store, timestamp);
         let closed_until = times.stream.saturating_sub(windows.grace());
-        let mut value = Some(value);
         let mut key = Windowed { key, window: TimeWindow { start: 0, end: 0 } };
-        let mut of_record = windows.of(timestamp).peekable();
-        while let Some(window) = of_record.next() {
-            let last = of_record.peek().is_none();
-            let Some(value) = (if last { value.take() } else { value.clone() }) else { break };
+        for window in windows.of(timestamp) {
             if windows.closes() && window.end <= closed_until {
                 ctx.drop_record("its window is closed");
                 continue;
@@ -42,7 +39,7 @@ where
             key.window = window;
             let update = |key: &Windowed<K>, old: Option<Timestamped<A>>| {
                 let time = old.as_ref().map_or(timestamp, |old| timestamp.max(old.timestamp));
-                let aggregate = fold(&key.key, value, old.map(|old| old.value))?;
+                let aggregate = fold(&key.key, Cow::Borrowed(&value), old.map(|old| old.value))?;
                 Ok(Timestamped { value: Some(aggregate), timestamp: time })
             };
             let updated = ctx.update_store(store, &key, timestamp, &headers, update)?;

@@ -138,10 +138,10 @@ impl<V> WriteBackCache<V> {
         self.budget.excess() > 0
     }
 
-    /// Drops clean slots that were not used lately until the budget holds again, with a tenth of
-    /// slack so that the next insertion does not come back at once.
+    /// Drops clean slots that were not used lately until the budget holds again, with a quarter of
+    /// slack: the larger it is, the fewer flushes there are where more is in use than there is room.
     pub(super) fn evict(&mut self) {
-        let mut excess = self.budget.excess() + self.budget.limit() / 10;
+        let mut excess = self.budget.excess() + self.budget.limit() / 4;
         let mut visits = self.slots.len() * 2;
         while excess > 0 && visits > 0 && !self.slots.is_empty() {
             visits -= 1;
@@ -213,7 +213,9 @@ impl<V> Drop for WriteBackCache<V> {
 
 /// What an entry counts against the budget.
 fn accounted<V>(key: &SlotKey, value_bytes: usize) -> u32 {
-    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + key.outside() + value_bytes;
+    // The value lies in the slot; what is written of it tells what it has beside.
+    let outside = key.outside() + value_bytes.saturating_sub(size_of::<Timestamped<V>>());
+    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + outside;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 

@@ -280,7 +280,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let Some(cache) = &self.cache else { return Ok(Updated::Cached { evict: false }) };
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
-        let (old, _) = self.load(overlay, &self.key_bytes)?;
+        let (old, _) = match &self.options.segments {
+            // Each has a number of its own, so nothing is there.
+            Some(segments) if segments.numbered => (None, 0),
+            _ => self.load(overlay, &self.key_bytes)?,
+        };
         let sent_old = if self.options.sends_old { old.clone() } else { None };
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
@@ -411,6 +415,15 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let timestamp = value.as_ref().map_or(origin.timestamp, |value| value.timestamp);
+        if self.cache.is_none() && self.options.segments.is_none() {
+            // Nobody asks what was there.
+            self.encode_key(key)?;
+            let value = value.filter(|value| !self.value_codec.is_null(&value.value));
+            let key_bytes = std::mem::take(&mut self.key_bytes);
+            let written = self.write(overlay, output, &key_bytes, value.as_ref(), origin);
+            self.key_bytes = key_bytes;
+            return written;
+        }
         let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {

@@ -61,7 +61,8 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         end.clear();
         end.extend_from_slice(&start);
         end[times..].fill(u8::MAX);
-        end[times..times + TIME].copy_from_slice(&to.to_be_bytes());
+        let newest = self.newest.max(self.times.store).max(0);
+        end[times..times + TIME].copy_from_slice(&to.min(newest).to_be_bytes());
         let found = self.fetch_between(overlay, &segments, (&mut start, &mut end), order, wanted);
         (self.key_bytes, self.range_end) = (start, end);
         found
@@ -81,7 +82,7 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         // What the cache may still hold of older windows is in no segment before this.
         let first =
             segments.segment(from).max(segments.first_kept(self.times.store).saturating_sub(1));
-        let last = segments.segment(to.min(self.newest.max(self.times.store)));
+        let last = segments.segment(to);
         let mut found = Vec::new();
         for place in 0..(last + 1).saturating_sub(first) {
             let number = if order == ScanOrder::Forward { first + place } else { last - place };
