@@ -8,7 +8,7 @@ use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
     Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
-    NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated,
+    NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated, Wanted,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -200,21 +200,22 @@ impl<'a> Context<'a> {
         self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
     }
 
-    /// The windows of a key whose times lie in `from..=to`, from a store of windows.
+    /// The windows of a key whose times lie in `from..=to`, from a store of windows, as far as `wanted`
+    /// says.
     pub(crate) fn fetch<K: Data, W: StoredWindow, V: Data>(
         &mut self,
         store: usize,
         any: &Windowed<K, W>,
-        from: i64,
-        to: i64,
+        times: (i64, i64),
         order: ScanOrder,
+        wanted: impl Fn(&W) -> Wanted,
     ) -> Result<Vec<Found<W, V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let typed: &mut KeyValueStore<Windowed<K, W>, V> = state.stores[store]
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        typed.fetch(&state.overlay, any, from, to, order).map_err(NodeError::from)
+        typed.fetch(&state.overlay, any, times, order, wanted).map_err(NodeError::from)
     }
 
     /// Reads the value of a key from a table's store.

@@ -52,7 +52,9 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
     pub(super) cache: Option<WriteBackCache<V>>,
-    key_bytes: Vec<u8>,
+    pub(super) key_bytes: Vec<u8>,
+    /// The end of a range that begins in `key_bytes`.
+    pub(super) range_end: Vec<u8>,
     value_bytes: Vec<u8>,
     pub(super) times: StoreTimes,
     pub(super) closing: Closing,
@@ -81,6 +83,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             value_codec,
             cache,
             key_bytes: Vec::new(),
+            range_end: Vec::new(),
             value_bytes: Vec::new(),
             times: StoreTimes::default(),
             closing: Closing::default(),
@@ -113,7 +116,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
     }
 
-    fn encode_key(&mut self, key: &K) -> Result<(), Error> {
+    pub(super) fn encode_key(&mut self, key: &K) -> Result<(), Error> {
         let mut bytes = std::mem::take(&mut self.key_bytes);
         bytes.clear();
         let encoded = self.append_key(key, &mut bytes);
@@ -180,11 +183,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let mut bytes = Vec::new();
         self.encode_value(value, &mut bytes)?;
         Ok(Some(bytes))
-    }
-
-    /// Whether the cache has something to say of a key of the database.
-    pub(super) fn is_cached(&self, key: &[u8]) -> bool {
-        self.cache.as_ref().is_some_and(|cache| cache.has(key))
     }
 
     /// Reads the value under the encoded key from below the cache, and its size.
@@ -283,7 +281,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let Some(cache) = &self.cache else { return Ok(Updated::Cached { evict: false }) };
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
-        let (old, _) = self.load(overlay, &self.key_bytes)?;
+        let (old, _) = match &self.options.segments {
+            // Each has a number of its own, so nothing is there.
+            Some(segments) if segments.numbered => (None, 0),
+            _ => self.load(overlay, &self.key_bytes)?,
+        };
         let sent_old = if self.options.sends_old { old.clone() } else { None };
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
@@ -415,6 +417,15 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let timestamp = value.as_ref().map_or(origin.timestamp, |value| value.timestamp);
+        if self.cache.is_none() && self.options.segments.is_none() {
+            // Nobody asks what was there.
+            self.encode_key(key)?;
+            let value = value.filter(|value| !self.value_codec.is_null(&value.value));
+            let key_bytes = std::mem::take(&mut self.key_bytes);
+            let written = self.write(overlay, output, &key_bytes, value.as_ref(), origin);
+            self.key_bytes = key_bytes;
+            return written;
+        }
         let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {

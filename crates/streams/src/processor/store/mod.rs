@@ -36,7 +36,7 @@ pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
 pub(crate) use versioned::{VersionBytes, VersionedStore};
 pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
-pub(crate) use windows::Found;
+pub(crate) use windows::{Found, Wanted};
 
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {
