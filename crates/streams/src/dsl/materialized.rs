@@ -80,7 +80,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
     }
 
     /// For how long windows are kept, in stream time. Only for windowed aggregations, and at least
-    /// as long as their windows take records; by default as long as that.
+    /// as long as their windows take records, by default as long as that; and for stores of windows
+    /// that processors use by hand.
     #[doc(alias = "withRetention")]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
@@ -194,20 +195,55 @@ impl<K: Data, V: Data> Materialized<K, V> {
         has_own_name: bool,
     ) -> usize {
         let (retention, size) = (windows.retention(), windows.size());
-        let segments = Segments {
-            scanned: true,
-            numbered: true,
-            ..Segments::new(retention, NumberedWindow::SUFFIX)
-        };
-        let end = Arc::new(move |start: i64| start.saturating_add(size));
-        let key: Arc<dyn Codec<Windowed<K, NumberedWindow>>> =
-            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
-        let store = self.plain().without_cache().logging_headers();
         let kind = match has_own_name {
             true => ChangelogKind::Windows { retention },
             false => ChangelogKind::JoinWindows { retention },
         };
-        store.add_as(graph, None, key, kind, Some(segments)).number
+        let store = self.plain().without_cache().logging_headers();
+        store.add_scanned::<NumberedWindow>(graph, kind, retention, size).number
+    }
+
+    /// Adds a store of windows for processors written by hand. `size` is that of a window, and none for
+    /// sessions.
+    pub(super) fn add_window_store<W: StoredWindow>(
+        mut self,
+        graph: &mut Graph,
+        size: Option<Duration>,
+    ) -> StoreHandle<Windowed<K, W>, V> {
+        let least = size.map_or(0, millis);
+        let retention = self.retention.take().or(size).map(millis);
+        if retention.is_none_or(|retention| retention < least) {
+            graph.problems.push(format!(
+                "the store '{}' must keep windows for at least {least} ms: say for how long with `.retention(..)`",
+                self.name
+            ));
+        }
+        let retention = retention.unwrap_or(least);
+        let kind = match W::NUMBERED {
+            true => ChangelogKind::JoinWindows { retention },
+            false => ChangelogKind::Windows { retention },
+        };
+        let caching = self.caching && !W::NUMBERED;
+        Self { caching, ..self }.add_scanned::<W>(graph, kind, retention, least)
+    }
+
+    /// Adds a store whose windows are looked for by range, and that no table owns.
+    fn add_scanned<W: StoredWindow>(
+        self,
+        graph: &mut Graph,
+        kind: ChangelogKind,
+        retention: i64,
+        size: i64,
+    ) -> StoreHandle<Windowed<K, W>, V> {
+        let segments = Segments {
+            scanned: true,
+            numbered: W::NUMBERED,
+            ..Segments::new(retention, W::SUFFIX)
+        };
+        let end = Arc::new(move |start: i64| start.saturating_add(size));
+        let key: Arc<dyn Codec<Windowed<K, W>>> =
+            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
+        self.add_as(graph, None, key, kind, Some(segments))
     }
 }
 

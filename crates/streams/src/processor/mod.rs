@@ -24,6 +24,6 @@ pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
-    StoreOptions, UpdateError, Updated,
+    StoreOptions, UpdateError, Updated, times,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

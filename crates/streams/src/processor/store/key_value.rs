@@ -10,7 +10,7 @@ use super::closing::Closing;
 use super::segments::Segments;
 use super::times::StoreTimes;
 use crate::codec::{
-    Codec, CodecError, Data, TIMESTAMP_BYTES, decode_timestamped, encode_timestamped,
+    Codec, CodecError, Data, TIMESTAMP_BYTES, Wire, decode_timestamped, encode_timestamped,
 };
 use crate::error::{BoxError, Error};
 use crate::processor::{Origin, Output, StateStore, StoreOptions};
@@ -475,6 +475,23 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             Bound::Unbounded => Ok(Bound::Unbounded),
         };
         Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
+    }
+
+    /// The keys whose bytes begin with those of `prefix`, as a range.
+    pub(crate) fn prefix_range<P: Wire>(&self, prefix: &P) -> Result<KeyRange, Error> {
+        if self.options.segments.is_some() {
+            let name = &self.options.name;
+            return Err(Error::Unavailable(format!(
+                "store '{name}' keeps windows, which lie in order of time: ask it with `fetch` or `fetch_all`, not for a prefix"
+            )));
+        }
+        let mut bytes = Vec::new();
+        prefix.encode(&mut bytes).map_err(|cause| self.encode_error(&cause))?;
+        Ok(KeyRange::prefix(&bytes))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.options.name
     }
 
     /// The key's bytes, for ranges.

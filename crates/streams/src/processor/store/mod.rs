@@ -10,6 +10,7 @@ mod segments;
 mod slot_key;
 mod task_side;
 mod times;
+mod window_ref;
 mod windows;
 
 use std::any::Any;
@@ -26,6 +27,7 @@ pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
+pub(crate) use window_ref::times;
 pub(crate) use windows::Found;
 
 /// A store as its task sees it, its types forgotten.
