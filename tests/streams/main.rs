@@ -32,4 +32,5 @@ mod tables;
 mod thread_death;
 mod threads;
 mod twins;
+mod window_queries;
 mod windows;
