@@ -77,10 +77,9 @@ fn near<K: Wire, A: Data>(
 ) -> Result<Vec<(SessionWindow, Timestamped<A>)>, crate::processor::NodeError> {
     let from = key.window.start.saturating_sub(gap);
     let latest_start = key.window.end.saturating_add(gap);
-    let mut near =
-        ctx.fetch::<K, SessionWindow, A>(store, key, from, i64::MAX, ScanOrder::Forward)?;
-    near.retain(|(session, _)| session.start <= latest_start);
-    Ok(near)
+    // Sessions do not overlap: in order of their ends they are in order of their starts.
+    let is_near = |session: &SessionWindow| session.start <= latest_start;
+    ctx.fetch_while(store, key, (from, i64::MAX), ScanOrder::Forward, is_near)
 }
 
 fn put<K: Wire, A: Data>(

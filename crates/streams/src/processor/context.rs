@@ -184,12 +184,24 @@ impl<'a> Context<'a> {
         to: i64,
         order: ScanOrder,
     ) -> Result<Vec<Found<W, V>>, NodeError> {
+        self.fetch_while(store, any, (from, to), order, |_| true)
+    }
+
+    /// As [`fetch`](Self::fetch), up to the first window that is not to be kept.
+    pub(crate) fn fetch_while<K: Data, W: StoredWindow, V: Data>(
+        &mut self,
+        store: usize,
+        any: &Windowed<K, W>,
+        times: (i64, i64),
+        order: ScanOrder,
+        keep: impl Fn(&W) -> bool,
+    ) -> Result<Vec<Found<W, V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let typed: &mut KeyValueStore<Windowed<K, W>, V> = state.stores[store]
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        typed.fetch(&state.overlay, any, from, to, order).map_err(NodeError::from)
+        typed.fetch_while(&state.overlay, any, times, order, keep).map_err(NodeError::from)
     }
 
     /// Reads the value of a key from a table's store.

@@ -18,6 +18,7 @@ use crate::processor::{
 };
 use crate::record::Headers;
 use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topic};
+use crate::windows::millis;
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
@@ -47,6 +48,8 @@ pub(crate) struct Task {
     pub(super) phase: Phase,
     /// When its database is to be written to the disk.
     pub(super) persistence: Persistence,
+    /// How far one record of the input may push stream time, in milliseconds.
+    advance_limit: Option<i64>,
 }
 
 impl Task {
@@ -192,6 +195,7 @@ impl Task {
             writes: written_topics(topology, id.sub_topology, application_id).into_iter().collect(),
             phase,
             persistence: Persistence::new(start.now),
+            advance_limit: config.max_stream_time_advance().map(millis),
         })
     }
 
@@ -334,13 +338,22 @@ impl Task {
             state.origin.timestamp = record.timestamp;
             state.origin.headers = Headers::new();
             let timestamp = source.timestamp(&record, queue.partition_time);
-            if let Ok(timestamp) = timestamp {
+            let advance = self.advance_limit.filter(|_| !queue.is_repartition);
+            let is_ahead = advance.is_some_and(|limit| {
+                let time = timestamp.as_ref().map_or(-1, |time| *time);
+                state.stream_time >= 0 && time.saturating_sub(state.stream_time) > limit
+            });
+            if let (&Ok(timestamp), false) = (&timestamp, is_ahead) {
                 queue.partition_time = queue.partition_time.max(timestamp);
                 state.stream_time = state.stream_time.max(timestamp);
             }
             queue.advance(record.offset, next);
             let mut ctx = Context::new(&self.nodes, state, collector, *node);
             ctx.run_source(|_, ctx| match timestamp {
+                Ok(timestamp) if is_ahead => {
+                    ctx.drop_record(&too_far_ahead(timestamp));
+                    Ok(())
+                }
                 Ok(timestamp) if timestamp >= 0 => source.read(ctx, &record, timestamp),
                 Ok(_) => {
                     ctx.drop_record("its timestamp is negative");
@@ -436,4 +449,11 @@ fn punctuate_due(
         called = true;
     }
     Ok(called)
+}
+
+#[cold]
+fn too_far_ahead(timestamp: i64) -> String {
+    format!(
+        "its timestamp {timestamp} is further ahead of stream time than `max.stream.time.advance.ms` allows"
+    )
 }

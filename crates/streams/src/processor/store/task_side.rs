@@ -76,11 +76,7 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
             next = Some(record.offset + 1);
             let Some(mut key) = record.key else { continue };
             if let Some(segments) = &self.options.segments {
-                local.clear();
-                local.resize(segments.prefix(), 0);
-                local.extend_from_slice(key);
-                segments.fill_prefix(&mut local);
-                let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
+                let Some(time) = segments.time(key).filter(|time| *time >= 0) else {
                     tracing::warn!(
                         "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
                         self.options.name,
@@ -89,6 +85,10 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                     );
                     continue;
                 };
+                local.clear();
+                local.resize(segments.prefix(), 0);
+                local.extend_from_slice(key);
+                segments.fill_prefix(&mut local);
                 self.times.store = self.times.store.max(time);
                 self.newest = self.newest.max(time);
                 key = &local;

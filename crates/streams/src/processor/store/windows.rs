@@ -33,6 +33,18 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         to: i64,
         order: ScanOrder,
     ) -> Result<Vec<Found<W, V>>, Error> {
+        self.fetch_while(overlay, any, (from, to), order, |_| true)
+    }
+
+    /// As [`fetch`](Self::fetch), up to the first window that is not to be kept.
+    pub(crate) fn fetch_while(
+        &self,
+        overlay: &Overlay,
+        any: &Windowed<K, W>,
+        (from, to): (i64, i64),
+        order: ScanOrder,
+        keep: impl Fn(&W) -> bool,
+    ) -> Result<Vec<Found<W, V>>, Error> {
         let Some(segments) = self.options.segments else { return Ok(Vec::new()) };
         let stored = self.encoded_key(any)?;
         let key = &stored[segments.prefix()..stored.len() - segments.suffix];
@@ -66,6 +78,11 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             {
                 for slot in cache.range((Bound::Included(start), Bound::Included(end))) {
                     if is_of_key(&slot.key) {
+                        // Nothing behind it is asked for, and encoding it would be in vain.
+                        if order == ScanOrder::Forward && !keep(&self.decode_key(&slot.key)?.window)
+                        {
+                            break;
+                        }
                         let value = self.encoded_value(slot.value.as_ref())?;
                         cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
                     }
@@ -77,6 +94,9 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
                     && !self.is_cached(&stored);
                 if is_of_key(&stored) && !hidden {
                     let window = self.decode_key(&stored)?.window;
+                    if !keep(&window) {
+                        return Ok(found);
+                    }
                     found.push((window, self.decode_value(&value)?));
                 }
             }
