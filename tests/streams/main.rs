@@ -31,6 +31,7 @@ mod table_joins;
 mod tables;
 mod thread_death;
 mod threads;
+mod time_to_live;
 mod twins;
 mod window_queries;
 mod windows;

@@ -29,6 +29,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    time_to_live: Option<Duration>,
     logs_headers: bool,
     /// How many operators write it.
     inputs: usize,
@@ -45,6 +46,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            time_to_live: None,
             logs_headers: false,
             inputs: 1,
         }
@@ -88,6 +90,31 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// How long an entry lives after its timestamp, in stream time: the highest timestamp written to
+    /// the store. What is over is neither read nor updated, as if it had been deleted; an update gives
+    /// an entry a new timestamp, and with it a new life. It is then deleted little by little with later
+    /// writes, from the changelog too. What stands behind a table hears nothing of it. Only for stores
+    /// of keys and values with timestamps: windows have their [`retention`](Self::retention). Kafka
+    /// Streams has no such stores.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{Materialized, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let store = Materialized::new("n").time_to_live(Duration::from_millis(10));
+    ///         s.group_by_key().count(store).to_stream()
+    ///     },
+    ///     "a:x@1 a:y@10 a:z@20 b:x@29 a:x@30",
+    ///     "a:1 a:2 a:1 b:1 a:1",
+    /// );
+    /// ```
+    #[doc(alias = "ttl")]
+    pub fn time_to_live(mut self, time: Duration) -> Self {
+        self.time_to_live = Some(time);
+        self
+    }
+
     /// Has the changelog as another part of the program says.
     pub(super) fn logging(mut self, changelog: Option<BTreeMap<String, String>>) -> Self {
         self.changelog = changelog;
@@ -121,11 +148,19 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
+        if self.time_to_live.is_some() && (segments.is_some() || !self.timestamped) {
+            graph.problems.push(format!(
+                "the store '{}' cannot have a time to live: only stores of keys and values with timestamps can; leave out `.time_to_live(..)`",
+                self.name
+            ));
+        }
+        let time_to_live = self.time_to_live.map(millis);
         let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
+            store.expire_after(time_to_live);
             // So that what is known of each is restored.
             store.times_mut().stream_of(inputs.saturating_sub(1));
             Box::new(store) as Box<dyn crate::processor::StateStore>

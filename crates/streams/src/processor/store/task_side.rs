@@ -8,6 +8,7 @@ use millstream_state::{Overlay, RestoreBatch, StateError};
 
 use super::KeyValueStore;
 use super::cache::WriteBackCache;
+use super::expiry::index_key;
 use super::times::StoreTimes;
 use crate::codec::Data;
 use crate::processor::{Context, NodeError, NodeResult, StateStore};
@@ -95,6 +96,15 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                 if segments.indexed {
                     let index = segments.index_key(&local);
                     into.push(&index, record.value.is_some().then_some(&[]));
+                }
+            } else if self.expiry.is_some() {
+                local.clear();
+                local.push(0);
+                local.extend_from_slice(key);
+                key = &local;
+                if record.value.is_some() {
+                    self.times.store = self.times.store.max(record.timestamp);
+                    into.push(&index_key(&local, record.timestamp), Some(&[]));
                 }
             }
             match record.value {
