@@ -18,7 +18,6 @@ use crate::processor::{
 };
 use crate::record::Headers;
 use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topic};
-use crate::windows::millis;
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
@@ -195,7 +194,9 @@ impl Task {
             writes: written_topics(topology, id.sub_topology, application_id).into_iter().collect(),
             phase,
             persistence: Persistence::new(start.now),
-            advance_limit: config.max_stream_time_advance().map(millis),
+            advance_limit: config
+                .max_stream_time_advance()
+                .map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
         })
     }
 
