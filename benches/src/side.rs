@@ -11,6 +11,10 @@ mod arguments;
 mod counted;
 #[path = "side/finish.rs"]
 mod finish;
+#[path = "side/hot.rs"]
+mod hot;
+#[path = "side/joins.rs"]
+mod joins;
 #[path = "side/process.rs"]
 mod process;
 #[path = "side/serve.rs"]
@@ -19,6 +23,8 @@ mod serve;
 mod settings;
 #[path = "side/watch.rs"]
 mod watch;
+#[path = "side/windows.rs"]
+mod windows;
 #[path = "side/workloads.rs"]
 mod workloads;
 

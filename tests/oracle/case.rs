@@ -66,6 +66,15 @@ pub(crate) struct HeldBack {
     pub(crate) buffer_time: i64,
 }
 
+/// A version in a versioned store.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) key: Hex,
+    pub(crate) valid_from: i64,
+    pub(crate) valid_to: Option<i64>,
+    pub(crate) value: Hex,
+}
+
 /// What a store held in the end. Entries of kinds that nothing reads yet stay unread.
 #[derive(Debug, Deserialize)]
 pub(crate) struct StoreContents {

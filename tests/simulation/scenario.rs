@@ -75,7 +75,8 @@ impl Scenario {
     pub fn of(seed: u64, bug: Option<Bug>) -> Self {
         let mut random = Random::new(seed);
         let r = &mut random;
-        let program = r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Pairs]);
+        let program =
+            r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Echo, Program::Pairs]);
         let exactly_once = r.chance(850) || bug.is_some();
         let wild = r.pick(&[0, 1, 1, 2, 4]);
         let padding = if r.chance(40) { 30_000 } else { 0 };
@@ -97,7 +98,7 @@ impl Scenario {
             in_memory: r.chance(250) && bug != Some(Bug::AcknowledgesBeforeSync),
             kept_state: r.chance(600),
             new_identities: r.chance(200),
-            inputs: if program.is_single() && r.chance(300) { 2 } else { 1 },
+            inputs: if program.has_several_inputs() && r.chance(300) { 2 } else { 1 },
             ticks: program == Program::Pairs && r.chance(500),
             partitions: r.between(1, 4) as u32,
             output_partitions: r.between(1, 3) as u32,

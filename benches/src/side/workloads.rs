@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::arguments::Arguments;
 use crate::counted::{Counter, Counts, Read, Written};
+use crate::{hot, joins, windows};
 
 /// Counts words read back: their type knows its format, so the counter is not handed to it.
-static MID: OnceLock<Arc<Counter>> = OnceLock::new();
+pub static MID: OnceLock<Arc<Counter>> = OnceLock::new();
 
 /// A word, which is a string that is counted when it is read back.
 #[derive(Clone)]
@@ -45,8 +46,8 @@ impl Codec<Word> for Stored {
 
 #[derive(Clone, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase")]
-struct Bid {
-    auction: i64,
+pub struct Bid {
+    pub auction: i64,
     bidder: i64,
     price: i64,
     channel: String,
@@ -95,21 +96,24 @@ pub fn topology(arguments: &Arguments, counts: &Counts) -> Result<Topology, Fail
             .filter(|_, bid| bid.auction % 123 == 0)
             .map_values(|bid| Price { auction: bid.auction, price: bid.price })
             .to(sink(arguments, counts)),
-        "w4-tumbling" | "w4-hopping" | "w4-session" | "w4-sliding" | "w5-join" | "w6-ssjoin"
-        | "w7-fkjoin" | "w9-q5" | "w9-q8" => {
-            return Err(format!("{}: its operators are not there yet", arguments.workload).into());
-        }
+        name if name.starts_with("w4-") => windows::windows(&builder, arguments, counts)?,
+        name if joins::NAMES.contains(&name) => joins::joins(&builder, arguments, counts)?,
+        "w9-q5" => hot::hot_items(&builder, arguments, counts),
         unknown => return Err(format!("unknown workload {unknown}").into()),
     }
     Ok(builder.build()?)
 }
 
-fn source<K: Wire, V: Wire>(topic: String, counts: &Counts) -> Topic<K, V> {
+pub fn source<K: Wire, V: Wire>(topic: String, counts: &Counts) -> Topic<K, V> {
     Topic::with(topic, WireCodec::new(), Read::new(&counts.input))
 }
 
-fn sink<K: Wire, V: Wire>(arguments: &Arguments, counts: &Counts) -> Topic<K, V> {
+pub fn sink<K: Wire, V: Wire>(arguments: &Arguments, counts: &Counts) -> Topic<K, V> {
     Topic::with(arguments.out.as_str(), WireCodec::new(), Written::new(&counts.out))
+}
+
+pub fn keyed(builder: &StreamsBuilder, topic: String, counts: &Counts) -> KStream<i64, Vec<u8>> {
+    builder.stream(source(topic, counts))
 }
 
 fn bytes(
@@ -120,6 +124,6 @@ fn bytes(
     builder.stream(source(arguments.input("in"), counts))
 }
 
-fn bids(builder: &StreamsBuilder, arguments: &Arguments, counts: &Counts) -> KStream<i64, Bid> {
+pub fn bids(builder: &StreamsBuilder, arguments: &Arguments, counts: &Counts) -> KStream<i64, Bid> {
     builder.stream(source(arguments.topic("bid"), counts))
 }

@@ -1,10 +1,11 @@
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+
+use crate::{KeyOrder, KeyRun};
 
 /// Memory that a store's buffer keeps when it is emptied.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
@@ -26,7 +27,7 @@ struct Writes {
     writes: Vec<PendingWrite>,
     by_key: HashTable<usize>,
     /// Numbers of the writes by key, from the first scan of a range on.
-    ordered: OnceCell<BTreeMap<Box<[u8]>, usize>>,
+    ordered: OnceCell<KeyOrder<usize>>,
 }
 
 fn hash(key: &[u8]) -> u64 {
@@ -76,14 +77,15 @@ impl Writes {
                     PendingWrite { start: self.append(key), key_len: key.len(), value: None };
                 self.writes.push(write);
                 let number = self.writes.len() - 1;
-                if let Some(ordered) = self.ordered.get_mut() {
-                    ordered.insert(key.into(), number);
+                let Self { bytes, writes, by_key, ordered } = self;
+                let key_of = |number: usize| {
+                    let write = &writes[number];
+                    &bytes[write.start..write.start + write.key_len]
+                };
+                if let Some(ordered) = ordered.get_mut() {
+                    ordered.insert(key, number, key_of);
                 }
-                let Self { bytes, writes, by_key, .. } = self;
-                by_key.insert_unique(hash(key), number, |number| {
-                    let write = &writes[*number];
-                    hash(&bytes[write.start..write.start + write.key_len])
-                });
+                by_key.insert_unique(hash(key), number, |number| hash(key_of(*number)));
                 number
             }
         };
@@ -100,11 +102,10 @@ impl Writes {
         }
     }
 
-    fn ordered(&self) -> &BTreeMap<Box<[u8]>, usize> {
-        self.ordered.get_or_init(|| {
-            let numbered = self.writes.iter().enumerate();
-            numbered.map(|(number, write)| (self.key(write).into(), number)).collect()
-        })
+    fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> KeyRun<'_, usize> {
+        let key = |number: usize| self.key(&self.writes[number]);
+        let ordered = self.ordered.get_or_init(|| KeyOrder::of(0..self.writes.len(), key));
+        ordered.range(bounds, key)
     }
 }
 
@@ -186,8 +187,10 @@ impl CommitBatch {
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
     ) -> impl DoubleEndedIterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let writes = &self.stores[store];
-        let numbers = writes.ordered().range::<[u8], _>(bounds);
-        numbers.map(|(key, number)| (&**key, writes.value(&writes.writes[*number])))
+        writes.range(bounds).map(|number| {
+            let write = &writes.writes[number];
+            (writes.key(write), writes.value(write))
+        })
     }
 
     /// How many writes are pending.

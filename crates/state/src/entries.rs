@@ -1,25 +1,37 @@
 //! The entries of a store in memory: keys and values one behind the other in large pieces, so that
 //! an entry costs no allocation of its own, neither when it comes nor when the store is dropped.
 
+use std::cell::OnceCell;
 use std::hash::BuildHasher;
+use std::ops::Bound;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+
+use crate::{KeyOrder, KeyRun};
 
 /// A piece is as large as all before it, within these bounds, and larger for a larger entry.
 const LEAST_PIECE: usize = 4 * 1024;
 const MOST_PIECE: usize = 1024 * 1024;
 /// So many bytes of entries that are gone are left where they are.
 const MOST_GONE: usize = 1024 * 1024;
+/// What a key takes in the order, about.
+const ORDERED: usize = 32;
 /// In front of an entry: the lengths of its key and its value.
 const LENGTHS: usize = 8;
+
+/// Where an entry lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At {
+    piece: u32,
+    start: u32,
+}
 
 /// Where an entry lies, and its hash, so that the table can grow without looking at keys.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     hash: u32,
-    piece: u32,
-    start: u32,
+    at: At,
 }
 
 /// Keys and their values.
@@ -27,6 +39,8 @@ struct Place {
 pub(crate) struct Entries {
     table: HashTable<Place>,
     pieces: Vec<Vec<u8>>,
+    /// The keys in order, from the first scan on: a store that is never scanned does not pay for it.
+    order: OnceCell<KeyOrder<At>>,
     /// Bytes in the pieces, and those of them whose entries are gone.
     bytes: usize,
     gone: usize,
@@ -48,14 +62,14 @@ fn len_at(bytes: &[u8], at: usize) -> usize {
 }
 
 /// The bytes from an entry on, and where its key and its value end there.
-fn bounds(pieces: &[Vec<u8>], place: Place) -> (&[u8], usize, usize) {
-    let bytes = &pieces[place.piece as usize][place.start as usize..];
+fn bounds(pieces: &[Vec<u8>], at: At) -> (&[u8], usize, usize) {
+    let bytes = &pieces[at.piece as usize][at.start as usize..];
     let key_end = LENGTHS + len_at(bytes, 0);
     (bytes, key_end, key_end + len_at(bytes, 4))
 }
 
-fn key(pieces: &[Vec<u8>], place: Place) -> &[u8] {
-    let (bytes, key_end, _) = bounds(pieces, place);
+fn key(pieces: &[Vec<u8>], at: At) -> &[u8] {
+    let (bytes, key_end, _) = bounds(pieces, at);
     &bytes[LENGTHS..key_end]
 }
 
@@ -67,8 +81,8 @@ impl Entries {
     /// The key as it is kept, and its value.
     pub(crate) fn get(&self, wanted: &[u8]) -> Option<(&[u8], &[u8])> {
         let hash = hash(wanted);
-        let same = |place: &Place| place.hash == hash && key(&self.pieces, *place) == wanted;
-        let (bytes, key_end, end) = bounds(&self.pieces, *self.table.find(spread(hash), same)?);
+        let same = |place: &Place| place.hash == hash && key(&self.pieces, place.at) == wanted;
+        let (bytes, key_end, end) = bounds(&self.pieces, self.table.find(spread(hash), same)?.at);
         Some((&bytes[LENGTHS..key_end], &bytes[key_end..end]))
     }
 
@@ -76,46 +90,83 @@ impl Entries {
     pub(crate) fn insert(&mut self, new: &[u8], value: &[u8]) -> bool {
         let hash = hash(new);
         let Self { table, pieces, gone, .. } = self;
-        let same = |place: &Place| place.hash == hash && key(pieces, *place) == new;
+        let same = |place: &Place| place.hash == hash && key(pieces, place.at) == new;
         if let Some(place) = table.find(spread(hash), same).copied() {
-            let (_, key_end, end) = bounds(pieces, place);
+            let (_, key_end, end) = bounds(pieces, place.at);
             if end - key_end == value.len() {
                 // The same place serves again: counters and the like stay as long as they are.
-                let start = place.start as usize;
-                let kept = &mut pieces[place.piece as usize][start + key_end..start + end];
+                let start = place.at.start as usize;
+                let kept = &mut pieces[place.at.piece as usize][start + key_end..start + end];
                 kept.copy_from_slice(value);
                 return false;
             }
             *gone += end;
-            let moved = self.append(hash, new, value);
-            let at = |old: &Place| (old.piece, old.start) == (place.piece, place.start);
-            if let Some(old) = self.table.find_mut(spread(hash), at) {
-                *old = moved;
+            let moved = self.append(new, value);
+            let is_old = |old: &Place| old.at == place.at;
+            if let Some(old) = self.table.find_mut(spread(hash), is_old) {
+                old.at = moved;
+            }
+            let Self { order, pieces, .. } = self;
+            if let Some(order) = order.get_mut() {
+                order.replace(new, moved, |at| key(pieces, at));
             }
             self.tidy();
             return false;
         }
-        let place = self.append(hash, new, value);
-        self.table.insert_unique(spread(hash), place, |place| spread(place.hash));
+        let at = self.append(new, value);
+        self.table.insert_unique(spread(hash), Place { hash, at }, |place| spread(place.hash));
+        let Self { order, pieces, .. } = self;
+        if let Some(order) = order.get_mut() {
+            order.insert(new, at, |at| key(pieces, at));
+        }
         true
     }
 
     pub(crate) fn remove(&mut self, old: &[u8]) {
         let hash = hash(old);
-        let Self { table, pieces, gone, .. } = self;
-        let same = |place: &Place| place.hash == hash && key(pieces, *place) == old;
+        let Self { table, pieces, gone, order, .. } = self;
+        let same = |place: &Place| place.hash == hash && key(pieces, place.at) == old;
         if let Ok(entry) = table.find_entry(spread(hash), same) {
-            *gone += bounds(pieces, *entry.get()).2;
+            *gone += bounds(pieces, entry.get().at).2;
             entry.remove();
+            if let Some(order) = order.get_mut() {
+                order.remove(old, |at| key(pieces, at));
+            }
             self.tidy();
         }
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.table.iter().map(|place| key(&self.pieces, *place))
+    /// Where the entries between two keys lie, in byte order of the keys, from both ends.
+    pub(crate) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> KeyRun<'_, At> {
+        let key = |at| key(&self.pieces, at);
+        let order = self.order.get_or_init(|| KeyOrder::of(self.table.iter().map(|p| p.at), key));
+        order.range(bounds, key)
     }
 
-    fn append(&mut self, hash: u32, key: &[u8], value: &[u8]) -> Place {
+    /// The key and the value of an entry.
+    pub(crate) fn entry(&self, at: At) -> (&[u8], &[u8]) {
+        let (bytes, key_end, end) = bounds(&self.pieces, at);
+        (&bytes[LENGTHS..key_end], &bytes[key_end..end])
+    }
+
+    /// Gives back memory of entries that nobody will ask for again, about `most` bytes; says how
+    /// much.
+    pub(crate) fn shed(&mut self, most: usize) -> usize {
+        let mut shed = 0;
+        while shed < most
+            && let Some(piece) = self.pieces.pop()
+        {
+            shed += piece.capacity();
+        }
+        if shed < most
+            && let Some(order) = self.order.get_mut()
+        {
+            shed += order.shed((most - shed) / ORDERED) * ORDERED;
+        }
+        shed
+    }
+
+    fn append(&mut self, key: &[u8], value: &[u8]) -> At {
         let len = LENGTHS + key.len() + value.len();
         let room = self.pieces.last().map_or(0, |piece| piece.capacity() - piece.len());
         if room < len {
@@ -130,7 +181,7 @@ impl Entries {
         piece.extend_from_slice(key);
         piece.extend_from_slice(value);
         self.bytes += len;
-        Place { hash, piece: number as u32, start: start as u32 }
+        At { piece: number as u32, start: start as u32 }
     }
 
     /// Moves the entries together when more is gone than there is.
@@ -138,12 +189,25 @@ impl Entries {
         if self.gone <= MOST_GONE.max(self.bytes - self.gone) {
             return;
         }
-        let Self { mut table, pieces, .. } = std::mem::take(self);
-        for place in table.iter_mut() {
-            let (bytes, key_end, end) = bounds(&pieces, *place);
-            *place = self.append(place.hash, &bytes[LENGTHS..key_end], &bytes[key_end..end]);
+        let Self { mut table, pieces, mut order, .. } = std::mem::take(self);
+        let mut moved = |at| {
+            let (bytes, key_end, end) = bounds(&pieces, at);
+            self.append(&bytes[LENGTHS..key_end], &bytes[key_end..end])
+        };
+        match order.get_mut() {
+            None => table.iter_mut().for_each(|place| place.at = moved(place.at)),
+            Some(order) => {
+                let len = table.len();
+                table = HashTable::with_capacity(len);
+                order.replace_all(|old| {
+                    let at = moved(old);
+                    let hash = hash(key(&pieces, old));
+                    table.insert_unique(spread(hash), Place { hash, at }, |p| spread(p.hash));
+                    at
+                });
+            }
         }
-        self.table = table;
+        (self.table, self.order) = (table, order);
     }
 }
 
@@ -158,6 +222,9 @@ mod tests {
         let (mut entries, mut model) = (Entries::default(), HashMap::new());
         let mut random = 1u64;
         for step in 0..200_000u64 {
+            if step == 1000 {
+                entries.range((Bound::Unbounded, Bound::Unbounded)).next();
+            }
             random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let key = (random >> 40) % 5000;
             if step % 5 == 0 {
@@ -170,7 +237,11 @@ mod tests {
             }
         }
         assert_eq!(entries.len(), model.len());
-        assert_eq!(entries.keys().count(), model.len());
+        let mut keys: Vec<u64> = model.keys().copied().collect();
+        keys.sort();
+        let all = entries.range((Bound::Unbounded, Bound::Unbounded));
+        let all = all.map(|at| u64::from_be_bytes(*entries.entry(at).0.first_chunk().unwrap()));
+        assert_eq!(all.collect::<Vec<_>>(), keys);
         for key in 0..5000u64 {
             let found = entries.get(&key.to_be_bytes()).map(|(_, value)| value.to_vec());
             assert_eq!(found.as_ref(), model.get(&key));

@@ -1,9 +1,7 @@
-//! The database in memory: a hash table a store. An ordered index of the keys is kept from the first
-//! scan on, so a store that is never scanned does not pay for order.
+//! The database in memory: a hash table a store, or a segment of one.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::batch::first_bytes;
@@ -22,47 +20,16 @@ impl StateBackend for MemoryBackend {
     }
 }
 
-/// Entries that come and go together: those of a store, or of one of its segments.
-#[derive(Debug, Default)]
-struct Shelf {
-    entries: Entries,
-    ordered: OnceCell<BTreeSet<Box<[u8]>>>,
-}
-
-impl Shelf {
-    fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
-        let Some(value) = value else {
-            if let Some(ordered) = self.ordered.get_mut() {
-                ordered.remove(key);
-            }
-            self.entries.remove(key);
-            return;
-        };
-        if self.entries.insert(key, value)
-            && let Some(ordered) = self.ordered.get_mut()
-        {
-            ordered.insert(key.into());
-        }
-    }
-
-    fn scan(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>), order: ScanOrder) -> Scan<'_> {
-        let ordered = self.ordered.get_or_init(|| self.entries.keys().map(Box::from).collect());
-        let keys = ordered.range::<[u8], _>(bounds);
-        let entry = |key: &[u8]| {
-            let (key, value) = self.entries.get(key)?;
-            Some(Ok((Cow::Borrowed(key), Cow::Borrowed(value))))
-        };
-        match order {
-            ScanOrder::Forward => Box::new(keys.filter_map(move |key| entry(key))),
-            ScanOrder::Reverse => Box::new(keys.rev().filter_map(move |key| entry(key))),
-        }
-    }
-}
+/// Bytes of dropped segments that a commit gives back beside twice what it writes: so that much comes
+/// back in a millisecond or two, and no more waits than what came in.
+const SHED: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct MemoryStore {
     /// By the number of the segment; a store without segments has one.
-    shelves: BTreeMap<u64, Shelf>,
+    segments: BTreeMap<u64, Entries>,
+    /// Segments that were dropped, and whose memory is given back bit by bit.
+    dropped: Vec<Entries>,
     segmented: bool,
     changelog_offset: Option<i64>,
 }
@@ -74,17 +41,17 @@ impl MemoryStore {
     }
 
     fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let (_, value) = self.shelves.get(&self.segment(key))?.entries.get(key)?;
+        let (_, value) = self.segments.get(&self.segment(key))?.get(key)?;
         Some(value)
     }
 
     fn write(&mut self, key: &[u8], value: Option<&[u8]>) {
         let segment = self.segment(key);
         match value {
-            Some(_) => self.shelves.entry(segment).or_default().write(key, value),
+            Some(value) => drop(self.segments.entry(segment).or_default().insert(key, value)),
             None => {
-                if let Some(shelf) = self.shelves.get_mut(&segment) {
-                    shelf.write(key, None);
+                if let Some(entries) = self.segments.get_mut(&segment) {
+                    entries.remove(key);
                 }
             }
         }
@@ -98,23 +65,37 @@ impl MemoryStore {
             Bound::Included(key) | Bound::Excluded(key) => self.segment(key),
             Bound::Unbounded => unbounded,
         };
-        let segments = segment(bounds.0, 0)..=segment(bounds.1, u64::MAX);
-        let shelves = self.shelves.range(segments).map(|(_, shelf)| shelf);
-        if !self.segmented {
-            let mut shelves = shelves;
-            return match shelves.next() {
-                Some(shelf) => shelf.scan(bounds, order),
-                None => Box::new(std::iter::empty()),
-            };
-        }
-        let range = range.clone();
-        let scan = move |shelf: &'a Shelf| {
-            let bounds = (range.start.as_ref(), range.end.as_ref());
-            shelf.scan((bounds.0.map(Vec::as_slice), bounds.1.map(Vec::as_slice)), order)
+        let numbers = segment(bounds.0, 0)..=segment(bounds.1, u64::MAX);
+        let runs = self.segments.range(numbers).map(move |(_, entries)| {
+            let run = entries.range(bounds);
+            (entries, run)
+        });
+        let runs: Vec<_> = runs.collect();
+        let entry = |entries: &'a Entries, at| {
+            let (key, value) = entries.entry(at);
+            Ok((Cow::Borrowed(key), Cow::Borrowed(value)))
         };
+        let runs = runs.into_iter();
         match order {
-            ScanOrder::Forward => Box::new(shelves.flat_map(scan)),
-            ScanOrder::Reverse => Box::new(shelves.rev().flat_map(scan)),
+            ScanOrder::Forward => {
+                Box::new(runs.flat_map(move |(all, run)| run.map(move |at| entry(all, at))))
+            }
+            ScanOrder::Reverse => Box::new(
+                runs.rev().flat_map(move |(all, run)| run.rev().map(move |at| entry(all, at))),
+            ),
+        }
+    }
+
+    /// Gives back about `most` bytes of dropped segments.
+    fn shed(&mut self, most: usize) {
+        let mut shed = 0;
+        while shed < most
+            && let Some(entries) = self.dropped.last_mut()
+        {
+            match entries.shed(most - shed) {
+                0 => drop(self.dropped.pop()),
+                bytes => shed += bytes,
+            }
         }
     }
 }
@@ -142,8 +123,8 @@ impl Database for MemoryDatabase {
     }
 
     fn approximate_len(&self, store: usize) -> u64 {
-        let shelves = self.stores[store].shelves.values();
-        shelves.map(|shelf| shelf.entries.len() as u64).sum()
+        let segments = self.stores[store].segments.values();
+        segments.map(|entries| entries.len() as u64).sum()
     }
 
     fn changelog_offset(&self, store: usize) -> Option<i64> {
@@ -151,7 +132,9 @@ impl Database for MemoryDatabase {
     }
 
     fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError> {
+        let shed = SHED + 2 * batch.size();
         for (number, store) in self.stores.iter_mut().enumerate() {
+            store.shed(shed);
             for (key, value) in batch.writes(number) {
                 store.write(key, value);
             }
@@ -184,7 +167,8 @@ impl Database for MemoryDatabase {
 
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
         let store = &mut self.stores[store];
-        store.shelves = store.shelves.split_off(&segment);
+        let kept = store.segments.split_off(&segment);
+        store.dropped.extend(std::mem::replace(&mut store.segments, kept).into_values());
         Ok(())
     }
 

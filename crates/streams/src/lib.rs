@@ -44,22 +44,23 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GroupedStream, GroupedTable,
-    KStream, KTable, Materialized, Repartitioned, SessionWindowedCogroup, SessionWindowedStream,
-    ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed, TimeWindowedCogroup,
-    TimeWindowedStream, WhenFull, Windows,
+    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalKTable, GroupedStream,
+    GroupedTable, KStream, KTable, Materialized, Parents, Repartitioned, SessionWindowedCogroup,
+    SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed,
+    TimeWindowedCogroup, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, PunctuationType, Schedule,
-    StoreHandle, StoreRef,
+    FixedKeyContext, FixedKeyProcessor, GlobalStoreHandle, GlobalStoreRef, Processor,
+    ProcessorContext, PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle,
+    VersionedStoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{
     Change, Header, Headers, NumberedWindow, Record, SessionWindow, TimeWindow, Timestamped,
-    Window, Windowed,
+    VersionPut, VersionedRecord, Window, Windowed,
 };
 pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,

@@ -146,3 +146,25 @@ pub struct Windowed<K, W = TimeWindow> {
     /// Window.
     pub window: W,
 }
+
+/// A version of a key in a versioned store, and when it is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionedRecord<V> {
+    /// Value.
+    pub value: V,
+    /// First millisecond at which it is valid: its timestamp.
+    pub valid_from: i64,
+    /// The millisecond from which on it is not; `None` for the latest version.
+    pub valid_to: Option<i64>,
+}
+
+/// What became of a version that was put into a versioned store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionPut {
+    /// It is the latest version of its key.
+    Latest,
+    /// It came out of order, and is valid until this time.
+    Until(i64),
+    /// It is older than the store's history: it is not in the store.
+    TooOld,
+}

@@ -5,7 +5,7 @@ use millstream::{KTable, StreamsBuilder};
 use super::{java, table};
 
 /// The foreign key of a value; none if it is empty.
-fn foreign_key(value: &str) -> Option<String> {
+pub(super) fn foreign_key(value: &str) -> Option<String> {
     let (foreign, _) = value.split_once('|').expect("key|payload");
     Some(foreign.to_owned()).filter(|foreign| !foreign.is_empty())
 }
@@ -15,7 +15,7 @@ fn both(b: &StreamsBuilder) -> (KTable<String, String>, KTable<String, String>) 
 }
 
 /// Keeps the changes of a join and writes them.
-fn write(joined: KTable<String, String>) {
+pub(super) fn write(joined: KTable<String, String>) {
     let joined = joined.named("fk").materialized("joined");
     joined.to_stream().named("updates").to("out");
 }

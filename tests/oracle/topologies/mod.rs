@@ -5,12 +5,15 @@ mod aggregations;
 mod cogroups;
 mod errors;
 mod foreign_keys;
+mod global_tables;
+mod low_level;
 mod processor_api;
 mod stateless;
 mod stream_joins;
 mod suppression;
 mod table_joins;
 mod tables;
+mod versioned;
 mod windows;
 
 use millstream::{KStream, KTable, StreamsBuilder};
@@ -48,10 +51,15 @@ table! {
         table_table_left table_table_outer table_table_outer_filter;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
+    global_tables:
+        global_table_inner global_table_left process_global_store;
+    low_level:
+        low_level;
     processor_api:
-        loop_through_topic process_cached_store process_headers process_named_children
-        process_punctuate_stream process_punctuate_wall process_session_store process_store
-        process_timestamped_store process_values process_window_store process_window_store_unique;
+        loop_through_topic process_cached_store process_headers process_lru_store
+        process_named_children process_punctuate_stream process_punctuate_wall
+        process_session_store process_store process_timestamped_store process_values
+        process_window_store process_window_store_unique;
     stream_joins:
         self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
         stream_stream_left stream_stream_left_after stream_stream_left_eager
@@ -61,13 +69,18 @@ table! {
     suppression:
         suppress_hopping suppress_limit_zero suppress_logging_disabled suppress_max_bytes
         suppress_max_records suppress_session suppress_shutdown_when_full suppress_sliding
-        suppress_until_time_limit suppress_until_window_closes;
+        suppress_then_join suppress_until_time_limit suppress_until_window_closes;
     windows:
         emit_final_hopping emit_final_session emit_final_sliding emit_final_tumbling hopping_count
         hopping_sum session_aggregate session_count session_in_memory session_reduce sliding_count
         sliding_no_grace sliding_reduce tumbling_aggregate tumbling_count tumbling_grace
         tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
         windowed_then_rekeyed;
+    versioned:
+        process_versioned_store versioned_count versioned_filter versioned_foreign_key
+        versioned_group_by versioned_stream_table versioned_stream_table_grace versioned_stream_table_left
+        versioned_stream_table_left_grace versioned_table
+        versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:

@@ -12,16 +12,17 @@ use millstream::{
 };
 
 pub(super) use self::stores::{
-    process_cached_store, process_store, process_timestamped_store, process_values,
+    process_cached_store, process_lru_store, process_store, process_timestamped_store,
+    process_values,
 };
 pub(super) use self::windows::{
     process_session_store, process_window_store, process_window_store_unique,
 };
 use super::{Text, java, strings};
 
-type Done = Result<(), BoxError>;
-type TextContext<'c, 'n> = ProcessorContext<'c, 'n, Text, Text>;
-type TextRecord = Record<Text, Text>;
+pub(super) type Done = Result<(), BoxError>;
+pub(super) type TextContext<'c, 'n> = ProcessorContext<'c, 'n, Text, Text>;
+pub(super) type TextRecord = Record<Text, Text>;
 
 pub(super) fn loop_through_topic(b: &StreamsBuilder) {
     let one = strings(b, "in").map_values(|v| java(&v).to_owned() + "1");

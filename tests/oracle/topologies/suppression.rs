@@ -82,3 +82,11 @@ pub(super) fn suppress_sliding(b: &StreamsBuilder) {
 pub(super) fn suppress_until_window_closes(b: &StreamsBuilder) {
     finals(&tumbling_counts(b), BufferConfig::unbounded());
 }
+
+pub(super) fn suppress_then_join(b: &StreamsBuilder) {
+    let left = table(b, "left", "left-store");
+    let limit = Suppressed::until_time_limit(ms(10), BufferConfig::unbounded());
+    let right = table(b, "in", "table").suppress(limit.named("limit"));
+    let joined = left.join(&right, |_, l, r| format!("{l}+{r}")).named("join");
+    joined.materialized("joined").to_stream().named("updates").to("out");
+}

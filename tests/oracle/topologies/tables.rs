@@ -1,6 +1,6 @@
 //! Tables: sources, filters, maps, groupings.
 
-use millstream::{GroupedTable, StreamsBuilder};
+use millstream::{GroupedTable, KTable, StreamsBuilder};
 
 use super::{Text, strings, table};
 
@@ -12,8 +12,18 @@ fn group(value: &str) -> (Text, i64) {
 }
 
 fn by_group(b: &StreamsBuilder) -> GroupedTable<Text, i64> {
-    let grouped = table(b, "in", "table").group_by(|_, v| group(&v));
-    grouped.named("by-group")
+    grouped(&table(b, "in", "table"))
+}
+
+fn grouped(table: &KTable<String, String>) -> GroupedTable<Text, i64> {
+    table.group_by(|_, v| group(&v)).named("by-group")
+}
+
+/// The sums of the groups of a table.
+pub(super) fn sums(table: &KTable<String, String>) {
+    let sums = grouped(table);
+    let sums = sums.aggregate("sums", || 0, |_, n, sum| sum + n, |_, n, sum| sum - n);
+    sums.named("sum").to_stream().named("updates").to("out");
 }
 
 pub(super) fn table_filter(b: &StreamsBuilder) {
@@ -57,8 +67,7 @@ pub(super) fn table_group_by_reduce(b: &StreamsBuilder) {
 }
 
 pub(super) fn table_group_by_sum(b: &StreamsBuilder) {
-    let sums = by_group(b).aggregate("sums", || 0, |_, n, sum| sum + n, |_, n, sum| sum - n);
-    sums.named("sum").to_stream().named("updates").to("out");
+    sums(&table(b, "in", "table"));
 }
 
 pub(super) fn table_group_by_to_null(b: &StreamsBuilder) {

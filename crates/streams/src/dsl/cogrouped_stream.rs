@@ -165,7 +165,7 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
     ///         twice.aggregate("twice", String::new).to_stream()
     ///     },
     ///     "a:x",
-    ///     "a:x a:x!",
+    ///     "a:x!",
     /// );
     /// ```
     pub fn cogroup<V: Wire>(

@@ -10,7 +10,7 @@ use crate::codec::{
 };
 use crate::error::BoxError;
 use crate::operators::{self, SubscriptionCodecs};
-use crate::processor::SinkFormats;
+use crate::processor::{Outdated, SinkFormats};
 use crate::topology::{Companion, Graph, foreign_key_topic};
 
 impl<K: Wire, V: Wire> KTable<K, V> {
@@ -162,6 +162,9 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             operators::foreign_table_join::<F, K, V2>(setup.stores[0], codecs.clone())
         });
         graph.connect(foreign, store);
+        for node in [send, foreign] {
+            graph.nodes[node].outdated = Outdated::Dropped;
+        }
 
         let (topic, key) = (names.response_topic, WireCodec::<K>::shared());
         let value = SubscriptionResponseCodec::new(WireCodec::<V2>::shared());

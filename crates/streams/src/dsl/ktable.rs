@@ -9,7 +9,7 @@ use super::{GroupedTable, KStream, Materialized};
 use crate::codec::{Data, Wire};
 use crate::error::BoxError;
 use crate::operators;
-use crate::processor::{Node, SinkFormats};
+use crate::processor::{Node, Outdated, SinkFormats};
 use crate::topic::Topic;
 use crate::topology::{Graph, NodeSetup, TopicRef};
 
@@ -181,11 +181,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         let filtered: Self = self.then("KTABLE-FILTER-", move |setup| {
             let store = setup.stores.first().copied();
             let parent = setup.parents[0];
-            operators::table_filter::<K, V, _>(f.clone(), keep, parent, store, setup.sends_old)
+            let (sends_old, tells_all) = (setup.sends_old, setup.behind_versions);
+            operators::table_filter::<K, V, _>(f.clone(), keep, parent, store, sends_old, tells_all)
         });
         // With old values a delete of what never matched need not be forwarded (KAFKA-10077).
         let mut graph = self.graph.borrow_mut();
         graph.send_old_values(filtered.node);
+        graph.nodes[filtered.node].keeps_versions = true;
         graph.send_old_values(self.node);
         drop(graph);
         filtered
@@ -307,7 +309,10 @@ impl<K: Data, V: Data> KTable<K, V> {
         let select = self.then::<V>("KTABLE-SELECT-", move |_| {
             operators::table_group_by::<K, V, K2, V2, _>(f.clone())
         });
-        self.graph.borrow_mut().send_old_values(self.node);
+        let mut graph = self.graph.borrow_mut();
+        graph.send_old_values(self.node);
+        graph.nodes[select.node].outdated = Outdated::LeftOut;
+        drop(graph);
         GroupedTable::new(self.graph.clone(), select.node)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
-use crate::processor::{KeyValueStore, Segments, StoreHandle};
+use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
 use crate::record::{NumberedWindow, Windowed};
 use crate::topology::{ChangelogKind, Graph, StoreSetup, StoreSpec, TableWindows};
 use crate::windows::{EmitStrategy, JoinWindows, SessionWindows, millis};
@@ -30,9 +30,12 @@ pub struct Materialized<K: 'static, V: 'static> {
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
     time_to_live: Option<Duration>,
+    /// For how long a versioned store keeps versions.
+    history: Option<Duration>,
     logs_headers: bool,
     /// How many operators write it.
     inputs: usize,
+    limit: Option<usize>,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -47,8 +50,10 @@ impl<K: Data, V: Data> Materialized<K, V> {
             changelog: Some(BTreeMap::new()),
             retention: None,
             time_to_live: None,
+            history: None,
             logs_headers: false,
             inputs: 1,
+            limit: None,
         }
     }
 
@@ -78,6 +83,23 @@ impl<K: Data, V: Data> Materialized<K, V> {
     #[doc(alias = "keyValueStoreBuilder")]
     pub fn plain(mut self) -> Self {
         self.timestamped = false;
+        self
+    }
+
+    /// Keeps at most so many entries in each task: when there are more, the one that was not read or
+    /// written for longest is deleted, in the changelog too; nobody downstream hears of it. Such a
+    /// store has no cache, and none of windows can be one.
+    ///
+    /// After a restart the order of use is that of the last writes, as far as they are restored.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// let recent = Materialized::<String, i64>::new("recent").lru(1000);
+    /// ```
+    #[doc(alias = "lruMap")]
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.limit = Some(max_entries);
+        self.caching = false;
         self
     }
 
@@ -127,6 +149,27 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Adds a versioned store to the graph.
+    pub(super) fn add_versions(self, graph: &mut Graph, owner: Option<usize>) -> usize {
+        let history = self.history.map_or(0, millis);
+        let Self { name, key, value, changelog, .. } = self;
+        let segments = Segments::of_versions(history);
+        let factory = Arc::new(move |setup: StoreSetup| {
+            let store = VersionedStore::new(setup.options, segments, key.clone(), value.clone());
+            Box::new(store) as Box<dyn crate::processor::StateStore>
+        });
+        graph.add_store(StoreSpec {
+            name,
+            kind: ChangelogKind::Versions { history },
+            factory,
+            timestamped: true,
+            caching: false,
+            changelog,
+            owner,
+            segments: Some(segments),
+        })
+    }
+
     /// Adds the store to the graph; `owner` is the node that forwards what its cache gives.
     pub(super) fn add_to(self, graph: &mut Graph, owner: Option<usize>) -> StoreHandle<K, V> {
         if self.retention.is_some() {
@@ -134,6 +177,18 @@ impl<K: Data, V: Data> Materialized<K, V> {
             graph
                 .problems
                 .push(format!("the store '{name}' keeps no windows: leave out `.retention(..)`"));
+        }
+        if self.history.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' is versioned: add it with `add_versioned_store(..)`",
+                self.name
+            ));
+        }
+        if self.limit == Some(0) {
+            let name = &self.name;
+            graph.problems.push(format!(
+                "the store '{name}' is to keep no entries at all: give `.lru(..)` at least 1"
+            ));
         }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
@@ -155,7 +210,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
             ));
         }
         let time_to_live = self.time_to_live.map(millis);
-        let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
+        let Self {
+            name, value, timestamped, caching, changelog, logs_headers, inputs, limit, ..
+        } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
@@ -163,12 +220,23 @@ impl<K: Data, V: Data> Materialized<K, V> {
             store.expire_after(time_to_live);
             // So that what is known of each is restored.
             store.times_mut().stream_of(inputs.saturating_sub(1));
+            if let Some(limit) = limit {
+                store.keep_at_most(limit);
+            }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
             StoreSpec { name, kind, factory, timestamped, caching, changelog, owner, segments };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
+    }
+
+    /// Adds the store as a global one: it is filled from a topic, which is all the changelog it
+    /// needs, and nobody hears of changes. That of a table keeps timestamps.
+    pub(super) fn add_global(self, graph: &mut Graph, is_table: bool) -> StoreHandle<K, V> {
+        let timestamped = self.timestamped || is_table;
+        let store = Self { timestamped, caching: false, changelog: None, ..self };
+        store.add_to(graph, None)
     }
 
     /// Makes this the store of the table node `node`.
@@ -178,7 +246,10 @@ impl<K: Data, V: Data> Materialized<K, V> {
 
     /// Makes this the store of the table node `table`, which `users` write.
     pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) {
-        let store = Self { timestamped: true, ..self }.add_to(graph, Some(table)).number;
+        let store = match self.history {
+            Some(_) => self.add_versions(graph, Some(table)),
+            None => Self { timestamped: true, ..self }.add_to(graph, Some(table)).number,
+        };
         users.iter().for_each(|user| graph.connect(*user, store));
     }
 
@@ -195,6 +266,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
         if retention < least {
             graph.problems.push(format!(
                 "the store '{}' is to keep windows for {retention} ms, but they take records for {least} ms: ask for at least that much",
+                self.name
+            ));
+        }
+        if self.limit.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' keeps windows, which go by their time: leave out `.lru(..)`",
                 self.name
             ));
         }
@@ -311,6 +388,23 @@ impl WindowStoreSpec {
 }
 
 impl<K: Wire, V: Wire> Materialized<K, V> {
+    /// A store that keeps the versions of its keys, each valid from its timestamp on until the next
+    /// one's, for `history` in stream time; deletes are versions too. A table in such a store takes
+    /// records that come out of order for what they are, versions of the past, and a stream that is
+    /// joined with it finds the version of its record's time. Records older than the history are
+    /// dropped and counted. It is never cached.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// use std::time::Duration;
+    /// let prices: Materialized<String, i64> =
+    ///     Materialized::versioned("prices", Duration::from_secs(3600));
+    /// ```
+    #[doc(alias = "persistentVersionedKeyValueStore")]
+    pub fn versioned(name: impl Into<String>, history: Duration) -> Self {
+        Self { history: Some(history), ..Self::new(name) }
+    }
+
     /// A store with the formats of its types.
     pub fn new(name: impl Into<String>) -> Self {
         Self::with(name, WireCodec::<K>::new(), WireCodec::<V>::new())

@@ -12,6 +12,8 @@ impl<K: Wire, V: Wire> KTable<K, V> {
     /// the timestamp and the headers of its last one. A suppression keeps state, so it needs a
     /// [name](Suppressed::named).
     ///
+    /// Joins behind it see of a key that is held back the value that it had before.
+    ///
     /// At most one update of a key in 10 ms of stream time, and the final count of each window of 10 ms:
     ///
     /// ```text
@@ -82,7 +84,8 @@ impl<K: Wire, V: Wire> KTable<K, V> {
         let rules = Arc::new(rules);
         let node = graph.add_processor(name, vec![self.node], move |setup| {
             let (key, value) = (WireCodec::<K>::shared(), WireCodec::<V>::shared());
-            Box::new(Suppress::<K, V>::new(setup.stores[0], rules.clone(), key, value, end.clone()))
+            let (parent, store, end) = (setup.parents[0], setup.stores[0], end.clone());
+            Box::new(Suppress::<K, V>::new(parent, store, rules.clone(), key, value, end))
         });
         let store = graph.add_store(StoreSpec {
             name: store_name,

@@ -5,6 +5,7 @@ use super::KTable;
 use crate::codec::Data;
 use crate::error::BoxError;
 use crate::operators::{self, JoinSide};
+use crate::processor::Outdated;
 use crate::topology::{Companion, Graph, NodeSetup};
 
 impl<K: Data, V: Data> KTable<K, V> {
@@ -172,11 +173,13 @@ impl<K: Data, V: Data> KTable<K, V> {
             operators::table_join(side(setup, !missing.this, !missing.other), joiner.clone())
         });
         graph.nodes[this].reads = vec![other_node];
+        graph.nodes[this].outdated = Outdated::Dropped;
         let joiner = Arc::new(move |key: &K, other, this| f(key, this, other));
         let other = graph.add_processor(other_name, vec![other_node], move |setup| {
             operators::table_join(side(setup, !missing.other, !missing.this), joiner.clone())
         });
         graph.nodes[other].reads = vec![this_node];
+        graph.nodes[other].outdated = Outdated::Dropped;
         let node = graph.add_processor(merge, vec![this, other], |setup| {
             let store = setup.stores.first().copied();
             operators::table_join_merge::<K, R>(setup.parents[0], store)

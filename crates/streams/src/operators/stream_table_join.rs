@@ -6,7 +6,8 @@ use crate::error::BoxError;
 use crate::processor::Node;
 use crate::record::{Record, Timestamped};
 
-/// Joins each record of a stream with the present value of its key in a table (Kafka's
+/// Joins each record of a stream with the value of its key in a table, the present one or in a versioned table that of the
+/// record's time (Kafka's
 /// `KStreamKTableJoin`). `f` gives nothing where it needs a value of the table. A record with a null
 /// value is dropped and counted; so is one with a null key, unless `keeps_null_keys`: it is then
 /// joined with nothing.
@@ -26,7 +27,7 @@ where
             return Ok(());
         }
         let found: Option<Timestamped<V2>> =
-            if no_key { None } else { ctx.table_value(table, &key)? };
+            if no_key { None } else { ctx.table_value_as_of(table, &key, timestamp)? };
         match ctx.user(f(&key, value, found.map(|found| found.value)))? {
             Some(value) => ctx.forward(Record { key, value, timestamp, headers }),
             None => Ok(()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext, Wire};
 use crate::error::Error;
-use crate::processor::{Context, Node, NodeResult, Origin, take};
-use crate::record::{Change, Record};
+use crate::processor::{Context, Layer, Node, NodeResult, take};
+use crate::record::{Change, Record, Timestamped};
 
 /// Gives the end of a time window by its start.
 pub(crate) type WindowEnd = Arc<dyn Fn(i64) -> i64 + Send + Sync>;
@@ -26,6 +26,8 @@ pub(crate) struct SuppressRules<K> {
 /// Holds the updates of a table back (Kafka's `KTableSuppressProcessor`). Time is the highest
 /// timestamp that has come to this node; it is committed with the input's offsets.
 pub(crate) struct Suppress<K: 'static, V: 'static> {
+    /// The table whose updates come in, by its number in the task.
+    pub(crate) parent: u32,
     pub(crate) store: usize,
     pub(crate) rules: Arc<SuppressRules<K>>,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -38,13 +40,14 @@ pub(crate) struct Suppress<K: 'static, V: 'static> {
 
 impl<K: Wire, V: Data> Suppress<K, V> {
     pub(crate) fn new(
+        parent: u32,
         store: usize,
         rules: Arc<SuppressRules<K>>,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<V>>,
         end: Option<WindowEnd>,
     ) -> Self {
-        Self { end, store, rules, key, value, bytes: RefCell::default() }
+        Self { parent, end, store, rules, key, value, bytes: RefCell::default() }
     }
 
     fn hold_back(&self, ctx: &mut Context<'_>, record: Record<K, Change<V>>) -> NodeResult {
@@ -129,14 +132,8 @@ impl<K: Wire, V: Data> Suppress<K, V> {
         if value.new.is_none() && self.rules.window_end.is_some() {
             return Ok(());
         }
-        let RecordContext { timestamp, offset, topic, partition, headers } = context;
-        let place = |source: &millstream_broker::TopicPartition| {
-            &*source.topic == topic && source.partition.cast_signed() == partition
-        };
-        let source = ctx.task.sources.iter().position(place);
-        // What a topology of an earlier day held back may come from a topic that this one has not.
-        let source = source.map_or(u32::MAX, |source| source as u32);
-        let origin = Origin { source, offset, timestamp, headers: headers.clone() };
+        let origin = ctx.task.origin_of(&context);
+        let RecordContext { timestamp, headers, .. } = context;
         ctx.forward_from(ctx.current(), origin, Record { key, value, timestamp, headers })
     }
 }
@@ -145,6 +142,31 @@ impl<K: Wire, V: Data> Node for Suppress<K, V> {
     fn init(&self, ctx: &mut Context<'_>) -> NodeResult {
         let (buffer, overlay) = ctx.change_buffer(self.store);
         Ok(buffer.load(overlay)?)
+    }
+
+    /// Downstream a key that is held back has the value that it had before.
+    fn table_value(
+        &self,
+        ctx: &mut Context<'_>,
+        key: &dyn Any,
+        layer: Layer,
+        found: &mut dyn Any,
+    ) -> NodeResult {
+        let key: &K = key.downcast_ref().expect("typed handles wired this table to its reader");
+        let found: &mut Option<Timestamped<V>> =
+            found.downcast_mut().expect("typed handles wired this table to its reader");
+        let mut bytes = Vec::new();
+        ctx.user(self.key.encode(key, &mut bytes).map_err(Into::into))?;
+        let (buffer, overlay) = ctx.change_buffer(self.store);
+        let Some(prior) = buffer.prior(overlay, &bytes)? else {
+            *found = ctx.table_value_at(self.parent, key, layer)?;
+            return Ok(());
+        };
+        let value = prior.map(|prior| self.value.decode(&prior)).transpose();
+        let value = value.map_err(|cause| buffer.format_error(cause))?;
+        // When it was valid from is not kept.
+        *found = value.map(|value| Timestamped { value, timestamp: -1 });
+        Ok(())
     }
 
     fn process(&self, ctx: &mut Context<'_>, record: &mut dyn Any) -> NodeResult {

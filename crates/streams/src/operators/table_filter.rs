@@ -8,13 +8,15 @@ use crate::record::{Change, Record, Timestamped};
 
 /// Keeps the entries of a table for which `f` says `keep` (Kafka's `KTableFilter`); an entry that
 /// no longer matches is deleted. With a `store` the result is materialized. `sends_old`: the parent
-/// gives old values, so a delete of what never matched is not forwarded.
+/// gives old values, so a delete of what never matched is not forwarded, unless `tells_all`: in a
+/// versioned table each change is a version of its own.
 pub(crate) fn table_filter<K: Data, V: Data, F>(
     f: Arc<F>,
     keep: bool,
     parent: u32,
     store: Option<usize>,
     sends_old: bool,
+    tells_all: bool,
 ) -> Box<dyn Node>
 where
     F: Fn(&K, &V) -> Result<bool, BoxError> + Send + Sync + 'static,
@@ -39,7 +41,7 @@ where
             Some(store) => ctx.read_table(store, &key)?.map(|old: Timestamped<V>| old.value),
             None => ctx.user(passes(&key, change.old))?,
         };
-        if sends_old && new.is_none() && old.is_none() {
+        if sends_old && !tells_all && new.is_none() && old.is_none() {
             return Ok(());
         }
         match store {

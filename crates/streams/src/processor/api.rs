@@ -11,8 +11,9 @@ use millstream_broker::TaskId;
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Stage};
 use crate::processor::{
-    Context, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType, Schedule,
-    StoreHandle, StoreRef, take,
+    Context, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Node, NodeError, NodeResult, Origin,
+    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    take,
 };
 use crate::record::{Headers, Record};
 
@@ -173,17 +174,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         &mut self,
         handle: &StoreHandle<SK, SV>,
     ) -> Result<StoreRef<'_, SK, SV>, BoxError> {
-        let connected = self.ctx.is_connected(handle.number);
-        let numbers = &self.ctx.task.store_numbers;
-        let number = numbers.get(handle.number).copied().flatten().filter(|_| connected);
-        let Some(number) = number else {
-            return Err(format!(
-                "node '{}' uses the store '{}', which is not connected to it: name it in `process_with`",
-                self.node(),
-                handle.name
-            )
-            .into());
-        };
+        let number = self.store_number(&handle.name, handle.number)?;
         let origin = Origin {
             timestamp: self.timestamp,
             headers: self.headers.clone(),
@@ -195,6 +186,76 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
             .downcast_mut()
             .expect("the handle was made with the store, so the types agree");
         Ok(StoreRef { store, overlay: &mut task.overlay, output: &mut *self.ctx.output, origin })
+    }
+
+    /// A versioned store that was connected to this processor's node. An error when it was not.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use millstream::{
+    ///     BoxError, Materialized, Processor, ProcessorContext, Record, VersionedStoreHandle,
+    ///     testing::check_with,
+    /// };
+    ///
+    /// /// Answers each value with the one of 5 ms before.
+    /// struct Before(VersionedStoreHandle<String, String>);
+    ///
+    /// impl Processor<String, String> for Before {
+    ///     type KeyOut = String;
+    ///     type ValueOut = String;
+    ///
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<String, String>,
+    ///         ctx: &mut ProcessorContext<'_, '_, String, String>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let mut versions = ctx.versioned_store(&self.0)?;
+    ///         versions.put(&record.key, record.value.clone(), record.timestamp)?;
+    ///         let before = versions.get_as_of(&record.key, record.timestamp - 5)?;
+    ///         let value = before.map_or("none".to_owned(), |before| before.value);
+    ///         ctx.forward(record.with_value(value))
+    ///     }
+    /// }
+    ///
+    /// check_with(
+    ///     |b, s| {
+    ///         let store = Materialized::versioned("versions", Duration::from_secs(60));
+    ///         let store = b.add_versioned_store(store);
+    ///         s.process_with(&store.clone(), move || Before(store.clone()))
+    ///     },
+    ///     "a:1@10 a:3@20 a:2@15 a:4@24",
+    ///     "a:none a:1 a:1 a:2",
+    /// );
+    /// ```
+    pub fn versioned_store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &VersionedStoreHandle<SK, SV>,
+    ) -> Result<VersionedStoreRef<'_, SK, SV>, BoxError> {
+        let number = self.store_number(&handle.name, handle.number)?;
+        let (store, overlay, output) = self.ctx.versioned_store(number);
+        Ok(VersionedStoreRef { store, overlay, output })
+    }
+
+    /// The number in the task of a store that is connected to this processor's node.
+    fn store_number(&self, name: &str, number: usize) -> Result<usize, BoxError> {
+        let connected = self.ctx.is_connected(number);
+        let numbers = &self.ctx.task.store_numbers;
+        let found = numbers.get(number).copied().flatten().filter(|_| connected);
+        found.ok_or_else(|| {
+            format!(
+                "node '{}' uses the store '{name}', which is not connected to it: name it in `process_with`",
+                self.node()
+            )
+            .into()
+        })
+    }
+
+    /// A global store, to be read.
+    pub fn global_store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<SK, SV>,
+    ) -> Result<GlobalStoreRef<'_, SK, SV>, BoxError> {
+        Ok(self.ctx.global_store(handle)?)
     }
 
     /// Has [`Processor::punctuate`] called every `interval`, by the clock of `kind`.
@@ -240,9 +301,14 @@ impl<K, V> fmt::Debug for FixedKeyContext<'_, '_, '_, K, V> {
 }
 
 /// The node around a [`Processor`].
-pub(crate) struct ProcessorNode<P, K, V> {
-    pub(crate) processor: RefCell<P>,
-    pub(crate) types: PhantomData<fn(K, V)>,
+struct ProcessorNode<P, K, V> {
+    processor: RefCell<P>,
+    types: PhantomData<fn(K, V)>,
+}
+
+pub(crate) fn processor_node<K: Data, V: Data, P: Processor<K, V>>(processor: P) -> Box<dyn Node> {
+    let processor = RefCell::new(processor);
+    Box::new(ProcessorNode { processor, types: PhantomData::<fn(K, V)> })
 }
 
 impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {

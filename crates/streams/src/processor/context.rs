@@ -7,8 +7,8 @@ use millstream_state::{KeyRange, ScanOrder};
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Output, Schedule,
-    TaskState, UpdateError, Updated,
+    Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
+    NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -81,11 +81,24 @@ impl<'a> Context<'a> {
 
     #[inline]
     fn call<K: Data, V: Data>(&mut self, child: u32, record: Record<K, V>) -> NodeResult {
+        if self.task.outdated && self.leaves_out(child) {
+            return Ok(());
+        }
         let parent = std::mem::replace(&mut self.task.current, child);
         let mut record = Some(record);
         let result = self.run(|node, ctx| node.node.process(ctx, &mut record));
         self.task.current = parent;
         result
+    }
+
+    /// Whether a node leaves out the change on its way, which is not the latest of its key.
+    #[cold]
+    fn leaves_out(&mut self, node: u32) -> bool {
+        let NodeEntry { name, outdated, .. } = &self.nodes[node as usize];
+        if *outdated == Outdated::Dropped {
+            self.task.drop_record(name, "it is not the latest version of its key");
+        }
+        *outdated != Outdated::Processed
     }
 
     /// Runs the node at work. Panics are caught here only when the policy is to skip: the record
@@ -100,8 +113,10 @@ impl<'a> Context<'a> {
         let node = &nodes[self.task.current as usize];
         let result = if self.task.skips_failures() {
             let (current, flushes) = (self.task.current, self.task.flushes);
+            let outdated = self.task.outdated;
             catch_unwind(AssertUnwindSafe(|| work(node, self))).unwrap_or_else(|payload| {
                 self.task.current = current;
+                (self.task.outdated, self.task.as_of) = (outdated, None);
                 let panic = Panic::from_payload(&*payload);
                 if self.task.flushes > flushes {
                     // A store was half flushed: other records than this one would be lost.
@@ -157,6 +172,16 @@ impl<'a> Context<'a> {
     pub(crate) fn store<K: Data, V: Data>(&mut self, store: usize) -> &mut KeyValueStore<K, V> {
         let store: &mut dyn Any = self.task.stores[store].as_any_mut();
         store.downcast_mut().expect("typed handles made this store, so the types agree")
+    }
+
+    /// A global store, wherever the node is in the topology.
+    pub(crate) fn global_store<K: Data, V: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<K, V>,
+    ) -> Result<GlobalStoreRef<'_, K, V>, NodeError> {
+        let global = self.task.global.as_deref_mut();
+        let found = global.and_then(|global| GlobalStoreRef::find(global, handle.number()));
+        found.ok_or_else(|| no_global_store(handle.name()))
     }
 
     /// Puts a value into a store that keeps several for one time; none is only logged.
@@ -220,15 +245,20 @@ impl<'a> Context<'a> {
         layer: Layer,
     ) -> Result<Option<Timestamped<V>>, NodeError> {
         let state: &mut TaskState = self.task;
-        let typed: &mut KeyValueStore<K, V> = state.stores[store]
-            .as_any_mut()
-            .downcast_mut()
-            .expect("typed handles made this store, so the types agree");
-        let value = match layer {
-            Layer::Present => typed.get(&state.overlay, key),
-            Layer::Flushed => typed.get_flushed(&state.overlay, key),
-        };
-        value.map_err(NodeError::from)
+        let any: &mut dyn Any = state.stores[store].as_any_mut();
+        if let Some(typed) = any.downcast_mut::<KeyValueStore<K, V>>() {
+            let value = match layer {
+                Layer::Present => typed.get(&state.overlay, key),
+                Layer::Flushed => typed.get_flushed(&state.overlay, key),
+            };
+            return value.map_err(NodeError::from);
+        }
+        // A versioned store has no cache.
+        let as_of = state.as_of;
+        let (typed, overlay, _) = self.versioned_store::<K, V>(store);
+        let Some(time) = as_of else { return Ok(typed.latest(overlay, key)?) };
+        let found = typed.as_of(overlay, key, time)?;
+        Ok(found.map(|found| Timestamped { value: found.value, timestamp: found.valid_from }))
     }
 
     /// The present value of a key in the table of a node, by its number in the task: out of its
@@ -274,13 +304,17 @@ impl<'a> Context<'a> {
         headers: Headers,
         update: impl FnOnce(&K, Option<Timestamped<V>>) -> Result<Timestamped<Option<V>>, BoxError>,
     ) -> NodeResult {
-        let updated = self.update_store(store, &key, timestamp, &headers, update)?;
-        match updated {
-            Some((change, timestamp)) => {
+        // The change is one of this table, whatever the one was that led to it.
+        let outdated = std::mem::replace(&mut self.task.outdated, false);
+        let result = match self.update_store(store, &key, timestamp, &headers, update) {
+            Ok(Some((change, timestamp))) => {
                 self.forward(Record { key, value: change, timestamp, headers })
             }
-            None => Ok(()),
-        }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.task.outdated = outdated;
+        result
     }
 
     /// As [`update_table`](Self::update_table), but gives the change that is to be forwarded now, with
@@ -297,10 +331,10 @@ impl<'a> Context<'a> {
         let keep_old = self.task.skips_failures();
         let name = self.node_name();
         let state: &mut TaskState = self.task;
-        let typed: &mut KeyValueStore<K, V> = state.stores[store]
-            .as_any_mut()
-            .downcast_mut()
-            .expect("typed handles made this store, so the types agree");
+        let any: &mut dyn Any = state.stores[store].as_any_mut();
+        let Some(typed) = any.downcast_mut::<KeyValueStore<K, V>>() else {
+            return self.update_versions(store, key, |old| update(key, old));
+        };
         let headers = headers.clone();
         let origin =
             Origin { source: state.origin.source, offset: state.origin.offset, timestamp, headers };
@@ -384,4 +418,12 @@ impl<'a> Context<'a> {
         self.task.origin = before;
         result
     }
+}
+
+/// A handle of another builder, or a use while global stores are being filled.
+#[cold]
+fn no_global_store(name: &str) -> NodeError {
+    Box::new(Error::Unavailable(format!(
+        "there is no global store '{name}' here: make it with the builder of this topology, and read it from tasks, not from what fills global stores"
+    )))
 }

@@ -10,20 +10,24 @@ mod record_writer;
 mod source;
 mod store;
 mod task_state;
+mod versioned_tables;
 
 pub use api::{FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext};
 pub use punctuation::{PunctuationType, Schedule};
-pub use store::{StoreHandle, StoreRef};
+pub use store::{
+    GlobalStoreHandle, GlobalStoreRef, StoreHandle, StoreRef, VersionedStoreHandle,
+    VersionedStoreRef,
+};
 
-pub(crate) use api::{FixedKeyNode, ProcessorNode};
+pub(crate) use api::{FixedKeyNode, processor_node};
 pub(crate) use context::Context;
-pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
+pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, Outdated, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
-    CacheBudget, ChangeBuffer, ChangelogTarget, Found, KeyValueStore, Segments, StateStore,
-    StoreOptions, UpdateError, Updated, times,
+    CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
+    StateStore, StoreOptions, UpdateError, Updated, VersionedStore, times,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

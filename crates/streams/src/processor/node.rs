@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::codec::Data;
@@ -57,6 +58,15 @@ pub(crate) trait Node: Send {
     fn close(&self) {}
 }
 
+/// What a node does with changes of a versioned table that are not the latest of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outdated {
+    Processed,
+    LeftOut,
+    /// They are left out, counted and logged.
+    Dropped,
+}
+
 /// A node with its place in the task's graph.
 pub(crate) struct NodeEntry {
     pub(crate) node: Box<dyn Node>,
@@ -64,8 +74,19 @@ pub(crate) struct NodeEntry {
     pub(crate) children: Box<[u32]>,
     /// Stores it may use, by their numbers in the topology.
     pub(crate) stores: Box<[usize]>,
+    /// What it does with changes that are not the latest of their keys.
+    pub(crate) outdated: Outdated,
     /// The store that keeps the node's table, by its number in the task.
     pub(crate) table_store: Option<usize>,
+}
+
+impl NodeEntry {
+    /// Tells the node of a clean close.
+    pub(crate) fn close(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.node.close())).is_err() {
+            tracing::warn!("node '{}' panicked in its close", self.name);
+        }
+    }
 }
 
 /// Takes the record out of what a parent lent.

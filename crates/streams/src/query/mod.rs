@@ -1,6 +1,7 @@
 //! Local queries: what a store holds now, answered by the stream threads between two records.
 
 mod held_back;
+mod held_versions;
 mod read_only_store;
 mod state_view;
 mod windows;

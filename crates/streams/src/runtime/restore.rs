@@ -127,6 +127,13 @@ impl Restoration {
                 }
                 Err(error) => return Err(error.into()),
             };
+            let store = changelog.store;
+            if let Some(next) = state.stores[store].replay(&records, &mut state.overlay)? {
+                self.restored += records.iter().count() as u64;
+                self.persistence.committed(state.overlay.pending_bytes().max(1), start.now);
+                state.overlay.set_changelog_offset(store, next);
+                state.overlay.commit()?;
+            }
             // Not the end of the batch: of what lies behind the last committed record nobody
             // promises that it is still there after a crash of the broker.
             if let Some(next) = state.stores[changelog.store].restore(&records, &mut self.batch) {
@@ -156,7 +163,7 @@ impl Restoration {
 
 /// Why what a store holds, up to `offset`, is not the beginning of what its changelog tells; `None`
 /// when it is.
-fn outdated(
+pub(super) fn outdated(
     state: &TaskState,
     partition: &TopicPartition,
     offset: i64,

@@ -12,6 +12,7 @@ use crate::client::{TopicConsumer, TopicProducer};
 use crate::codec::{CodecError, Data, Wire};
 use crate::error::Error;
 use crate::query::{Answer, StateView, StoreLookup};
+use crate::record::VersionedRecord;
 use crate::runtime::{Config, Guarantee, Pace, Step, StreamThread, ThreadOptions, prepare_topics};
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -150,7 +151,27 @@ impl TopologyTestDriver {
         self.lookup(store)?.raw_entries(&mut self.thread)
     }
 
-    /// What the suppression with the buffer `store` holds back: keys and their times, in the order in
+    /// All versions in a versioned store, by key in byte order, each key's newest first. Deletes show
+    /// as gaps.
+    pub fn versions<K: Wire, V: Wire>(
+        &mut self,
+        store: &str,
+    ) -> Result<Vec<(K, VersionedRecord<V>)>, Error> {
+        let held = self.lookup(store)?.versions(&mut self.thread)?.into_iter();
+        let decoded = held.map(|(key, version)| {
+            let VersionedRecord { value, valid_from, valid_to } = version;
+            let entry = K::decode(&key).and_then(|key| Ok((key, V::decode(&value)?)));
+            let format_error = |cause: CodecError| Error::StoreFormat {
+                store: store.to_owned(),
+                cause: cause.into(),
+            };
+            let (key, value) = entry.map_err(format_error)?;
+            Ok((key, VersionedRecord { value, valid_from, valid_to }))
+        });
+        decoded.collect()
+    }
+
+    /// What the suppression, or the join with grace, with the buffer `store` holds back: keys and their times, in the order in
     /// which they will come out.
     pub fn held_back<K: Wire>(&mut self, store: &str) -> Result<Vec<(K, i64)>, Error> {
         let held = self.lookup(store)?.held_back(&mut self.thread)?.into_iter();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef};
+use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef, history};
 use super::names::changelog_topic;
 use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
 use crate::error::TopologyError;
@@ -202,7 +202,8 @@ impl Graph {
             ids.entry(root(&group, source)).or_insert_with(|| {
                 let id = sub_topologies.len();
                 let (nodes, stores) = (Vec::new(), Vec::new());
-                sub_topologies.push(SubTopology { id: id as u32, nodes, stores });
+                let is_global = self.globals.contains(&source);
+                sub_topologies.push(SubTopology { id: id as u32, nodes, stores, is_global });
                 id
             });
         }
@@ -224,6 +225,17 @@ impl TopologyParts {
     /// The store that keeps the table of a node.
     pub(crate) fn table_store(&self, node: usize) -> Option<usize> {
         self.stores.iter().position(|store| store.owner == Some(node))
+    }
+
+    /// Whether the table of a node is versioned: it says of each change whether it is the latest of
+    /// its key (Kafka's `isOutputVersioned`).
+    pub(crate) fn is_versioned(&self, node: usize) -> bool {
+        history(&self.nodes, &self.stores, node).is_some()
+    }
+
+    /// Whether a node hangs on a versioned table.
+    pub(crate) fn is_behind_versions(&self, node: usize) -> bool {
+        self.nodes[node].parents.iter().any(|parent| self.is_versioned(*parent))
     }
 
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
@@ -275,15 +287,19 @@ impl TopologyParts {
     }
 }
 
-/// How much longer than its store a changelog of windows keeps them, in milliseconds: Kafka's
-/// default of `windowstore.changelog.additional.retention.ms`.
+/// How much longer than its store a changelog of windows or versions keeps them, in milliseconds:
+/// Kafka's default of `windowstore.changelog.additional.retention.ms`.
 const ADDITIONAL_RETENTION: i64 = 24 * 60 * 60 * 1000;
 
 /// Configs of a changelog (`UnwindowedUnversionedChangelogTopicConfig`,
-/// `WindowedChangelogTopicConfig`).
+/// `WindowedChangelogTopicConfig`, `VersionedChangelogTopicConfig`).
 fn changelog_configs(kind: ChangelogKind) -> BTreeMap<String, String> {
     match kind {
         ChangelogKind::Latest => created_with([("cleanup.policy", "compact")]),
+        ChangelogKind::Versions { history } => {
+            let lag = history.saturating_add(ADDITIONAL_RETENTION).to_string();
+            created_with([("cleanup.policy", "compact"), ("min.compaction.lag.ms", &lag)])
+        }
         ChangelogKind::Windows { retention } => windowed_configs("compact,delete", retention),
         ChangelogKind::JoinWindows { retention } => windowed_configs("delete", retention),
     }

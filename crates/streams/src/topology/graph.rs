@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{generated_name, is_generated, repartition_topic};
-use crate::processor::{Node, Segments, SourceNode, StateStore, StoreOptions, TopicHandle};
+use crate::processor::{
+    Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
+};
 
 /// A topic as the topology names it; an internal one gets the application id in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +40,15 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) sends_old: bool,
     /// Whether a store is behind a table it reads and behind its parent.
     pub(crate) shares_store: bool,
+    /// Whether the table that it hangs on is versioned.
+    pub(crate) behind_versions: bool,
 }
 
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
 
-/// Makes a source for a task.
-pub(crate) type SourceFactory = Arc<dyn Fn() -> Box<dyn SourceNode> + Send + Sync>;
+/// Makes a source for a task, given which of its topics it reads.
+pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
 
 /// Where a sink writes.
 #[derive(Clone, Debug)]
@@ -87,6 +91,10 @@ pub(crate) struct NodeSpec {
     pub(crate) companions: Vec<(Companion, Cow<'static, str>)>,
     /// For a windowed aggregation, what its windows are.
     pub(crate) windows: Option<TableWindows>,
+    /// For the nodes of tables: whether a table made of a versioned one is versioned too.
+    pub(crate) keeps_versions: bool,
+    /// What it does with changes of a versioned table that are not the latest of their keys.
+    pub(crate) outdated: Outdated,
 }
 
 /// Something that is called after a node.
@@ -111,6 +119,8 @@ pub(crate) type StoreFactory = Arc<dyn Fn(StoreSetup) -> Box<dyn StateStore> + S
 pub(crate) enum ChangelogKind {
     /// The latest value of each key.
     Latest,
+    /// Versions of keys, for so many milliseconds.
+    Versions { history: i64 },
     /// Windows, for so many milliseconds.
     Windows { retention: i64 },
     /// Records that wait for others to be joined with, for so many milliseconds.
@@ -149,6 +159,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Sources of global stores.
+    pub(crate) globals: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
@@ -205,6 +217,8 @@ impl Graph {
             sends_old: false,
             companions: Vec::new(),
             windows: None,
+            keeps_versions: false,
+            outdated: Outdated::Processed,
         });
         self.nodes.len() - 1
     }
@@ -240,6 +254,11 @@ impl Graph {
                 self.send_old_values(parent);
             }
         }
+    }
+
+    /// For how long the table of a node keeps versions, if it does.
+    pub(crate) fn history(&self, node: usize) -> Option<i64> {
+        history(&self.nodes, &self.stores, node)
     }
 
     /// The windows in the keys of the table node `node`, those with the longest grace if it is made of
@@ -323,4 +342,17 @@ pub(crate) struct RepartitionNames {
     pub(crate) sink: String,
     pub(crate) filter: String,
     pub(crate) source: String,
+}
+
+/// For how long the table of a node keeps versions, if it does: by its store, or without one as the
+/// table it is made of.
+pub(super) fn history(nodes: &[NodeSpec], stores: &[StoreSpec], node: usize) -> Option<i64> {
+    match stores.iter().find(|store| store.owner == Some(node)) {
+        Some(StoreSpec { kind: ChangelogKind::Versions { history }, .. }) => Some(*history),
+        Some(_) => None,
+        None if nodes[node].keeps_versions => {
+            nodes[node].parents.iter().find_map(|parent| history(nodes, stores, *parent))
+        }
+        None => None,
+    }
 }

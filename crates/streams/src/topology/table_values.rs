@@ -19,12 +19,13 @@ impl Graph {
             if node.reads.is_empty() {
                 continue;
             }
-            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> BTreeSet<usize> {
+            let behind = |tables: &[usize], asked: &mut BTreeSet<usize>| -> Vec<usize> {
                 tables.iter().flat_map(|table| self.stores_behind(*table, asked)).collect()
             };
             let read = behind(&node.reads, &mut asked);
             // What the changes come from is not asked for values.
-            node.shares_store = !read.is_disjoint(&behind(&node.parents, &mut BTreeSet::new()));
+            let changing = behind(&node.parents, &mut BTreeSet::new());
+            node.shares_store = read.iter().any(|store| changing.contains(store));
             for store in read {
                 if !node.stores.contains(&store) {
                     node.stores.push(store);
@@ -49,9 +50,9 @@ impl Graph {
     }
 
     /// The stores that say the value of a key in the table of a node: its own, or those of the
-    /// tables that it is made of. Adds the nodes on the way to `asked`.
-    fn stores_behind(&self, table: usize, asked: &mut BTreeSet<usize>) -> BTreeSet<usize> {
-        let (mut stores, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    /// tables that it is made of, from the node upwards. Adds the nodes on the way to `asked`.
+    fn stores_behind(&self, table: usize, asked: &mut BTreeSet<usize>) -> Vec<usize> {
+        let (mut stores, mut seen) = (Vec::new(), BTreeSet::new());
         let mut open = vec![table];
         while let Some(number) = open.pop() {
             if !seen.insert(number) {
@@ -62,7 +63,7 @@ impl Graph {
             stores.extend(kept.filter(|(_, store)| store.owner == Some(number)).map(|(s, _)| s));
             stores.extend(&node.stores);
             if !self.is_materialized(number) && !self.only_stored.contains(&number) {
-                open.extend(node.parents.iter().chain(&node.reads));
+                open.extend(node.parents.iter().chain(&node.reads).rev());
             }
         }
         asked.append(&mut seen);

@@ -125,6 +125,18 @@ impl ChangeBuffer {
         Ok(())
     }
 
+    /// What a key had before it was held back; `None` when it is not.
+    pub(crate) fn prior(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+    ) -> Result<Option<Option<Vec<u8>>>, Error> {
+        let Some(held) = overlay.get(self.options.number, key)? else {
+            return Ok(None);
+        };
+        Ok(Some(self.decode(&held)?.prior.map(<[u8]>::to_vec)))
+    }
+
     fn mark_dirty(&mut self, key: &[u8]) {
         if self.options.changelog.is_some() && !self.dirty.contains(key) {
             self.dirty.insert(key.into());

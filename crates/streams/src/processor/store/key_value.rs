@@ -6,6 +6,7 @@ use millstream_state::Overlay;
 use super::cache::WriteBackCache;
 use super::closing::Closing;
 use super::expiry::Expiry;
+use super::recency::Recency;
 use super::segments::Segments;
 use super::times::StoreTimes;
 use crate::codec::{
@@ -64,6 +65,7 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) dropped_before: u64,
     /// Whether the records of its changelog carry headers.
     logs_headers: bool,
+    pub(super) recency: Option<Recency>,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -88,27 +90,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             expired: 0,
             dropped_before: 0,
             logs_headers: false,
+            recency: None,
         }
     }
 
     /// What the store and its operator know of time.
     pub(crate) fn times_mut(&mut self) -> &mut StoreTimes {
         &mut self.times
-    }
-
-    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
-    pub(crate) fn earliest(&self) -> Option<i64> {
-        self.closing.earliest
-    }
-
-    /// Notes the earliest of all entries.
-    pub(crate) fn set_earliest(&mut self, time: i64) {
-        self.closing.earliest = Some(time);
-    }
-
-    /// Notes an entry that has come.
-    pub(crate) fn note_earliest(&mut self, time: i64) {
-        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
     }
 
     /// Says whether the records of the changelog carry the headers of what was processed.
@@ -252,6 +240,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let value = cache.slot(slot).value.clone();
             return Ok(value.filter(|value| !self.is_over(value.timestamp)));
         }
+        if let Some(recency) = &mut self.recency {
+            recency.note(&self.key_bytes, false);
+        }
         Ok(self.load(overlay, &self.key_bytes)?.0)
     }
 
@@ -325,7 +316,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value to the overlay and the changelog.
-    fn write(
+    pub(super) fn write(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -333,6 +324,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<&Timestamped<V>>,
         origin: &Origin,
     ) -> Result<(), Error> {
+        self.make_room(overlay, output, key, value.is_none(), origin)?;
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
             _ => (0, origin.timestamp),

@@ -5,13 +5,19 @@ mod cache;
 mod change_buffer;
 mod closing;
 mod expiry;
+mod global;
+mod grace_buffer;
 mod handle;
 mod key_value;
+mod recency;
 mod scans;
 mod segments;
 mod slot_key;
 mod task_side;
 mod times;
+mod versioned;
+mod versioned_handle;
+mod versions;
 mod window_ref;
 mod windows;
 
@@ -25,10 +31,14 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub use global::{GlobalStoreHandle, GlobalStoreRef};
+pub(crate) use grace_buffer::GraceBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
+pub(crate) use versioned::{VersionBytes, VersionedStore};
+pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
 pub(crate) use window_ref::times;
 pub(crate) use windows::Found;
 
@@ -48,6 +58,21 @@ pub(crate) trait StateStore: Send {
     /// Turns records of the changelog into what the store keeps of them. Gives the offset after the
     /// last of them, if there are any.
     fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64>;
+
+    /// For a store whose data depend on what it holds already: applies records of the changelog,
+    /// instead of [`restore`](Self::restore). `None` from every other.
+    fn replay(
+        &mut self,
+        _records: &RecordBatch,
+        _overlay: &mut Overlay,
+    ) -> Result<Option<i64>, StateError> {
+        Ok(None)
+    }
+
+    /// For a store of versions, all of them: by key, the newest first.
+    fn versions(&self, _overlay: &Overlay) -> Result<Option<Vec<VersionBytes>>, StateError> {
+        Ok(None)
+    }
 
     /// Its name and what it knows of time, if that is to be committed with the offsets.
     fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {

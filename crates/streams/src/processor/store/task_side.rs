@@ -107,6 +107,12 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                     into.push(&index_key(&local, record.timestamp), Some(&[]));
                 }
             }
+            if let Some(recency) = &mut self.recency {
+                match record.value {
+                    Some(_) => recency.note(key, true),
+                    None => recency.forget(key),
+                }
+            }
             match record.value {
                 None => into.push(key, None),
                 Some(value) if self.options.timestamped => {

@@ -1,0 +1,247 @@
+//! How the cost of a record grows with the keys of a store and with the windows of a key, and how
+//! long the expiry of a million windows takes. One stream thread on the embedded broker, caches of
+//! 10 MiB, a commit every 10,000 records; CPU of the thread.
+//!
+//! `cargo run --release -p millstream-benches --features rocksdb --bin curves -- [WHAT] [memory|rocksdb]`
+//! WHAT is `tumbling`, `session`, `sliding`, `join` or `expiry`; all by default.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use millstream::broker::embedded::EmbeddedBroker;
+use millstream::broker::{
+    Broker, Headers, NewTopic, Producer, ProducerOptions, RecordBuffer, SystemClock, TopicPartition,
+};
+use millstream::runtime::{Pace, Step, StreamThread, ThreadOptions};
+use millstream::state::{MemoryBackend, StateBackend};
+use millstream::{
+    Config, Guarantee, JoinWindows, SessionWindows, SlidingWindows, StreamsBuilder, TimeWindows,
+    Topology,
+};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Windows of a key begin so many milliseconds one after the other.
+const APART: i64 = 100;
+/// Longer than anything is kept open in the curves.
+const LONG: Duration = Duration::from_secs(100_000);
+const MEASURED: u64 = 200_000;
+const COMMIT_EVERY: usize = 10_000;
+const WORKLOADS: [&str; 4] = ["tumbling", "session", "sliding", "join"];
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_default();
+    let store = arguments.next().unwrap_or_default();
+    for database in ["memory", "rocksdb"].into_iter().filter(|name| name.contains(&store)) {
+        for workload in WORKLOADS.into_iter().filter(|name| name.contains(&what)) {
+            for (keys, windows) in [(1_000, 1), (10_000, 1), (100_000, 1), (1_000_000, 1)] {
+                curve(database, workload, keys, windows)?;
+            }
+            for windows in [1, 10, 100, 1_000, 10_000] {
+                curve(database, workload, 100, windows)?;
+            }
+        }
+        if "expiry".contains(&what) {
+            for workload in WORKLOADS {
+                expiry(database, workload)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fills a store with `windows` of each of `keys`, then sends records to any of them.
+fn curve(database: &str, workload: &str, keys: u64, windows: i64) -> Result<(), Failure> {
+    let mut bench = Bench::new(database, topology(workload, LONG)?)?;
+    let mut filled = 0;
+    for window in 0..windows {
+        for key in 0..keys {
+            bench.send("in", key, window * APART)?;
+            filled += 1;
+            if filled % 1_000_000 == 0 {
+                bench.run()?;
+            }
+        }
+    }
+    let (fill, _) = bench.run()?;
+    let topic = if workload == "join" { "other" } else { "in" };
+    let mut random = 7u64;
+    for _ in 0..MEASURED {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let window = (random >> 33) as i64 % windows;
+        bench.send(topic, (random >> 20) % keys, window * APART + (random >> 60) as i64 % 5)?;
+    }
+    let (each, _) = bench.run()?;
+    println!(
+        "{database}\t{workload}\t{keys} keys\t{windows} windows a key\t{each:.0} ns a record\t(filling {fill:.0})\t{} MB",
+        resident_mb()
+    );
+    Ok(())
+}
+
+/// Has a million windows expire at once, and looks at the longest step of the thread.
+fn expiry(database: &str, workload: &str) -> Result<(), Failure> {
+    const WINDOWS: u64 = 1_000_000;
+    let mut bench = Bench::new(database, topology(workload, Duration::from_secs(1))?)?;
+    for key in 0..WINDOWS {
+        bench.send("in", key, (key / 1000) as i64)?;
+    }
+    bench.run()?;
+    std::thread::sleep(Duration::from_secs(1));
+    let mut longest = Vec::new();
+    // Each is a commit of its own: what one leaves to do the next ones have to.
+    for number in 0..200 {
+        bench.send("in", number, 600_000 + number as i64 * 1_000)?;
+        if workload == "join" {
+            bench.send("other", number, 600_000 + number as i64 * 1_000)?;
+        }
+        let (_, step) = bench.run()?;
+        longest.push(step);
+    }
+    let first = longest[0];
+    longest.sort();
+    println!(
+        "{database}\t{workload}\t{WINDOWS} windows expire\tfirst step {first:.1?}\tlongest {:.1?}\tmedian {:.1?}\t{} MB",
+        longest[longest.len() - 1],
+        longest[longest.len() / 2],
+        resident_mb()
+    );
+    Ok(())
+}
+
+fn topology(workload: &str, grace: Duration) -> Result<Topology, Failure> {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<i64, i64>("in");
+    let grouped = stream.group_by_key();
+    let ms = Duration::from_millis;
+    match workload {
+        "tumbling" => {
+            grouped.windowed_by(TimeWindows::tumbling(ms(10)).grace(grace)).count("n");
+        }
+        "session" => {
+            let windows = SessionWindows::of_inactivity_gap(ms(5)).grace(grace);
+            grouped.windowed_by(windows).count("n");
+        }
+        "sliding" => {
+            let windows = SlidingWindows::of_time_difference(ms(5)).grace(grace);
+            grouped.windowed_by(windows).count("n");
+        }
+        _ => {
+            let windows = JoinWindows::of_time_difference(ms(5)).grace(grace);
+            let other = builder.stream::<i64, i64>("other");
+            stream.join(&other, windows, "n", |_, a, b| a + b).for_each(|_, _| {});
+        }
+    }
+    Ok(builder.build()?)
+}
+
+struct Bench {
+    producer: Box<dyn Producer>,
+    buffers: [(&'static str, RecordBuffer); 2],
+    sent: u64,
+    done: u64,
+    thread: StreamThread,
+}
+
+impl Bench {
+    fn new(database: &str, topology: Topology) -> Result<Self, Failure> {
+        let broker = EmbeddedBroker::in_memory();
+        for topic in ["in", "other"] {
+            broker.create_topic(NewTopic::new(topic, 1))?;
+        }
+        let config = Config::new("curves").with_processing_guarantee(Guarantee::AtLeastOnce);
+        let thread = StreamThread::new(ThreadOptions {
+            topology,
+            config,
+            broker: Arc::new(broker.clone()) as Arc<dyn Broker>,
+            clock: Arc::new(SystemClock::new()),
+            state: backend(database)?,
+            process_id: "bench".to_owned(),
+            index: 0,
+            pace: Pace::Records(COMMIT_EVERY),
+            waker: None,
+            on_restore: None,
+        })?;
+        let producer = broker.producer(ProducerOptions::idempotent("fill"))?;
+        let buffers = ["in", "other"].map(|topic| (topic, RecordBuffer::new()));
+        let mut bench = Self { producer, buffers, sent: 0, done: 0, thread };
+        while !bench.thread.tasks().any(|(_, running)| running) {
+            bench.thread.step()?;
+        }
+        Ok(bench)
+    }
+
+    /// Sends a record; keys lie in an order that has nothing to do with their numbers.
+    fn send(&mut self, topic: &str, key: u64, timestamp: i64) -> Result<(), Failure> {
+        let key = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let buffers = self.buffers.iter_mut();
+        for (name, buffer) in buffers.filter(|(name, _)| *name == topic) {
+            let (key, value) = (key.to_be_bytes(), 1i64.to_be_bytes());
+            buffer.push(timestamp, Some(&key), Some(&value), &Headers::new());
+            self.sent += 1;
+            if buffer.size() > 500_000 {
+                self.producer.send(&TopicPartition::new(*name, 0), buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Processes and commits all that was sent: nanoseconds of CPU a record, and the longest step.
+    fn run(&mut self) -> Result<(f64, Duration), Failure> {
+        for (name, buffer) in &mut self.buffers {
+            self.producer.send(&TopicPartition::new(*name, 0), buffer)?;
+        }
+        self.producer.flush()?;
+        let (before, mut longest) = (thread_seconds(), Duration::ZERO);
+        loop {
+            let begin = Instant::now();
+            let step = self.thread.step()?;
+            longest = longest.max(begin.elapsed());
+            if step != Step::Busy {
+                break;
+            }
+        }
+        let records = (self.sent - self.done).max(1);
+        self.done = self.sent;
+        Ok(((thread_seconds() - before) * 1e9 / records as f64, longest))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Err(failure) = self.thread.close() {
+            eprintln!("{failure}");
+        }
+    }
+}
+
+fn backend(database: &str) -> Result<Arc<dyn StateBackend>, Failure> {
+    match database {
+        #[cfg(feature = "rocksdb")]
+        "rocksdb" => {
+            use millstream::state::rocks::{RocksBackend, RocksOptions};
+            let directory = std::env::temp_dir().join("millstream-curves");
+            let _none = std::fs::remove_dir_all(&directory);
+            Ok(Arc::new(RocksBackend::open(directory, "curves", RocksOptions::default())?))
+        }
+        #[cfg(not(feature = "rocksdb"))]
+        "rocksdb" => Err("needs the feature rocksdb".into()),
+        _ => Ok(Arc::new(MemoryBackend)),
+    }
+}
+
+/// CPU time of this thread so far, where the system tells.
+fn thread_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split(' ').next().and_then(|text| text.parse().ok());
+    nanoseconds.unwrap_or(0.0) / 1e9
+}
+
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0u64) / 1024
+}
