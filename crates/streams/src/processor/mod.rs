@@ -28,6 +28,6 @@ pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
-    StateStore, StoreOptions, UpdateError, Updated, VersionedStore, Wanted,
+    StateStore, StoreOptions, UpdateError, Updated, VersionedStore, Wanted, times,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

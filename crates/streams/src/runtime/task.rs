@@ -43,6 +43,8 @@ pub(crate) struct Task {
     pub(super) phase: Phase,
     /// When its database is to be written to the disk.
     pub(super) persistence: Persistence,
+    /// How far one record of the input may push stream time, in milliseconds.
+    advance_limit: Option<i64>,
 }
 
 impl Task {
@@ -86,6 +88,9 @@ impl Task {
                 .collect(),
             phase,
             persistence: Persistence::new(start.now),
+            advance_limit: config
+                .max_stream_time_advance()
+                .map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
         })
     }
 
@@ -231,6 +236,7 @@ impl Task {
                 (number, *node, &**source),
                 &record,
                 &mut queue.partition_time,
+                self.advance_limit.filter(|_| !queue.is_repartition),
             )?;
             processed += 1;
             if !self.state.punctuations.is_empty() {
