@@ -19,16 +19,16 @@ impl StreamsBuilder {
     ///
     /// impl Processor<String, String> for Recent {
     ///     type KeyOut = String;
-    ///     type ValueOut = usize;
+    ///     type ValueOut = i64;
     ///     fn process(
     ///         &mut self,
     ///         record: Record<String, String>,
-    ///         ctx: &mut ProcessorContext<'_, '_, String, usize>,
+    ///         ctx: &mut ProcessorContext<'_, '_, String, i64>,
     ///     ) -> Result<(), BoxError> {
     ///         let (key, time) = (&record.key, record.timestamp);
     ///         let mut log = ctx.store(&self.0)?;
     ///         log.put_at(key, time, record.value.clone())?;
-    ///         let recent = log.fetch(key, time - 10..=time)?.len();
+    ///         let recent = log.fetch(key, time - 10..=time)?.len() as i64;
     ///         ctx.forward(record.with_value(recent))
     ///     }
     /// }
