@@ -84,7 +84,7 @@ table! {
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
-        bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
+        bad_value_continue bad_value_dead_letter bad_value_fail mapper_throws_continue mapper_throws_dead_letter mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;
 }
 

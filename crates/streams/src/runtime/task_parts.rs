@@ -168,6 +168,7 @@ impl TaskParts {
             flushes: 0,
             outdated: false,
             as_of: None,
+            dead_letters: None,
             global: None,
         };
         (self, state)

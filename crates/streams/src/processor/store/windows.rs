@@ -115,7 +115,12 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             let bounds = (Bound::Included(start), Bound::Included(end));
             cache.range(bounds).filter(|slot| is_of_key(&slot.key))
         });
-        let mut slots = slots.into_iter().flatten();
+        // A cache that keeps no order is asked by queries only: what is written is found below it.
+        let mut unwritten: Vec<_> =
+            self.cache.iter().flat_map(|cache| cache.unordered_dirty()).collect();
+        unwritten.retain(|slot| is_of_key(&slot.key) && (start..=end).contains(&&*slot.key));
+        unwritten.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut slots = slots.into_iter().flatten().chain(unwritten);
         let mut next = || match order {
             ScanOrder::Forward => slots.next(),
             ScanOrder::Reverse => slots.next_back(),
