@@ -74,7 +74,7 @@ table! {
         tumbling_in_memory tumbling_reduce tumbling_retention tumbling_to_null unlimited_count
         windowed_then_rekeyed;
     errors:
-        bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
+        bad_value_continue bad_value_dead_letter bad_value_fail mapper_throws_continue mapper_throws_dead_letter mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod context;
+mod dead_letters;
 mod node;
 mod output;
 mod punctuation;
@@ -17,6 +18,7 @@ pub use store::{GlobalStoreHandle, GlobalStoreRef, StoreHandle, StoreRef};
 
 pub(crate) use api::{FixedKeyNode, processor_node};
 pub(crate) use context::Context;
+pub(crate) use dead_letters::DeadLetters;
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;

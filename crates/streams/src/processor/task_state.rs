@@ -4,7 +4,7 @@ use millstream_broker::{Headers, TaskId, TopicPartition};
 use millstream_state::Overlay;
 
 use crate::error::{BoxError, Error, ErrorPolicies, ErrorPolicy, RecordFailure, Stage};
-use crate::processor::{NodeError, NodeResult, Punctuations, StateStore};
+use crate::processor::{DeadLetters, NodeError, NodeResult, Output, Punctuations, StateStore};
 
 /// Where the record being processed came from.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub(crate) struct TaskState {
     pub(crate) failed_below: Option<String>,
     /// How many flushes of caches are at work, one inside the other.
     pub(crate) flushes: u32,
+    /// Where skipped records go, if they are kept.
+    pub(crate) dead_letters: Option<DeadLetters>,
     /// The global stores of the thread, lent while the task is at work.
     pub(crate) global: Option<Box<TaskState>>,
 }
@@ -87,7 +89,7 @@ impl TaskState {
 
     /// Applies the policy to a failure: skipped and counted, or handed up.
     #[cold]
-    pub(crate) fn judge(&mut self, error: NodeError) -> NodeResult {
+    pub(crate) fn judge(&mut self, error: NodeError, output: &mut dyn Output) -> NodeResult {
         let Error::Record(failure) = &*error else {
             return Err(error);
         };
@@ -100,6 +102,9 @@ impl TaskState {
             ErrorPolicy::Fail => Err(error),
             ErrorPolicy::Skip => {
                 self.counters.dropped += 1;
+                if let Some(dead_letters) = &self.dead_letters {
+                    dead_letters.write(failure, &self.origin, output);
+                }
                 tracing::warn!("skipped a record: {failure}");
                 Ok(())
             }

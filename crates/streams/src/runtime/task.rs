@@ -13,7 +13,9 @@ use super::task_parts::{TaskParts, read_record};
 use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector, store_times};
 use crate::error::{Error, Panic, Stage};
-use crate::processor::{Context, NodeEntry, PunctuationType, SourceNode, TaskState};
+use crate::processor::{
+    Context, DeadLetters, NodeEntry, Output, PunctuationType, SourceNode, TaskState,
+};
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
@@ -62,8 +64,13 @@ impl Task {
         let names = sub.stores.iter().map(|store| topology.inner.stores[*store].name.as_str());
         let names: Vec<&str> = names.collect();
         let overlay = setup.overlay(&id.to_string(), &names, kept)?;
+        let dead_letters = match config.dead_letter_topic() {
+            Some(topic) => Some(DeadLetters::new(collector.topic(topic)?)),
+            None => None,
+        };
         let (TaskParts { nodes, sources, changelogs, inputs, .. }, mut state) =
             parts.with_state(id, sub, setup, overlay);
+        state.dead_letters = dead_letters;
         let queues = inputs.into_iter();
         let queues = queues.map(|(partition, internal)| PartitionQueue::new(partition, internal));
         let phase = match Restoration::begin(&mut state, &changelogs, start) {
@@ -224,6 +231,9 @@ impl Task {
             let queue = &mut self.queues[number];
             queue.advance(record.offset, next);
             let (nodes, state) = (&self.nodes, &mut self.state);
+            if let Some(dead_letters) = &mut state.dead_letters {
+                dead_letters.hold(number as u32, &batch, position);
+            }
             read_record(
                 nodes,
                 state,

@@ -161,6 +161,7 @@ impl TaskParts {
             punctuations: Punctuations::default(),
             failed_below: None,
             flushes: 0,
+            dead_letters: None,
             global: None,
         };
         (self, state)
