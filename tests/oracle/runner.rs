@@ -120,6 +120,8 @@ fn open(
     let config = case
         .config
         .iter()
+        // Types say that here.
+        .filter(|(key, _)| !key.ends_with(".serde"))
         .try_fold(config, |config, (key, value)| config.set(key, value))
         .map_err(|error| Error::Config(error.to_string()))?;
     TopologyTestDriver::with_options(

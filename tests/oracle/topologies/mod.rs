@@ -4,6 +4,7 @@
 mod aggregations;
 mod errors;
 mod foreign_keys;
+mod generated_names;
 mod global_tables;
 mod low_level;
 mod processor_api;
@@ -47,6 +48,8 @@ table! {
         stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
         table_table_left table_table_outer table_table_outer_filter;
+    generated_names:
+        count_unnamed count_unnamed_materialized table_group_by_unnamed table_unnamed;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
     global_tables:

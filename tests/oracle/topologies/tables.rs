@@ -5,7 +5,7 @@ use millstream::{GroupedTable, StreamsBuilder};
 use super::{Text, strings, table};
 
 /// What stands before the colon, `none` as null, and the number behind it.
-fn group(value: &str) -> (Text, i64) {
+pub(super) fn group(value: &str) -> (Text, i64) {
     let (group, amount) = value.split_once(':').expect("group:amount");
     let amount = amount.parse().expect("an amount");
     (Some(group.to_owned()).filter(|group| group != "none"), amount)

@@ -502,9 +502,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        let store = store.into();
+        let mut store = store.into();
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-TOTABLE-");
+        store.settle_name(&mut graph, "KSTREAM-TOTABLE-", ".to_table(\"a-name\")");
         let repartitioned = self.key_changed;
         let parent = if repartitioned {
             self.add_repartition::<V>(&mut graph, &name, None, false)

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::generated_names::Naming;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle};
 use crate::record::{NumberedWindow, Windowed};
@@ -31,6 +32,9 @@ pub struct Materialized<K: 'static, V: 'static> {
     retention: Option<Duration>,
     logs_headers: bool,
     limit: Option<usize>,
+    pub(super) naming: Naming,
+    /// Whether it is left out where nothing asks its table for values.
+    pub(super) optional: bool,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -46,6 +50,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
             retention: None,
             logs_headers: false,
             limit: None,
+            naming: Naming::Given,
+            optional: false,
         }
     }
 
@@ -142,7 +148,17 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, limit, .. } = self;
+        let Self {
+            name,
+            value,
+            timestamped,
+            caching,
+            changelog,
+            logs_headers,
+            limit,
+            optional,
+            ..
+        } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
@@ -152,8 +168,17 @@ impl<K: Data, V: Data> Materialized<K, V> {
             }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
-        let spec =
-            StoreSpec { name, kind, factory, timestamped, caching, changelog, owner, segments };
+        let spec = StoreSpec {
+            name,
+            kind,
+            factory,
+            timestamped,
+            caching,
+            changelog,
+            owner,
+            segments,
+            optional,
+        };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
     }

@@ -98,16 +98,16 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
         let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
+        let store = store.into();
+        if matches!(self.kind, Kind::Fixed(_)) {
+            store.burn_for_count(&mut self.grouped.stream.graph.borrow_mut());
+        }
         match self.grouped.stream.key_changed && matches!(self.kind, Kind::Fixed(_)) {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
             true => {
-                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
-                    count(k, n)
-                })
+                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n))
             }
-            false => {
-                self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| count(k, n))
-            }
+            false => self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n)),
         }
     }
 
@@ -191,7 +191,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     fn fold_as<R: Wire, A: Data>(
         &self,
         prefix: &str,
-        store: Materialized<K, A>,
+        mut store: Materialized<K, A>,
         fold: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let emit = self.emit;
@@ -220,6 +220,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         }
         let (kind, fold) = (self.kind.clone(), Arc::new(fold));
         let emit_final = emit == EmitStrategy::OnWindowClose;
+        self.grouped.settle_name(&mut store, prefix);
         let name = store.name.clone();
         self.grouped.aggregation::<R, _, _>(
             prefix,

@@ -12,6 +12,9 @@ impl Graph {
     /// Checks the graph and divides it. All problems are reported together.
     pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
         let mut problems = self.problems.clone();
+        if !self.takes_generated_names {
+            problems.extend(self.unnamed.iter().cloned());
+        }
         if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
             problems.push(
                 "it reads no topic: begin with `builder.stream(..)` or `builder.table(..)`"

@@ -129,6 +129,8 @@ pub(crate) struct StoreSpec {
     pub(crate) owner: Option<usize>,
     /// For a store of windows, how they lie in the database.
     pub(crate) segments: Option<Segments>,
+    /// Whether it is left out where nothing asks its table for values.
+    pub(crate) optional: bool,
 }
 
 /// A repartition topic, without the application id.
@@ -150,6 +152,9 @@ pub(crate) struct Graph {
     pub(crate) only_stored: Vec<usize>,
     /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
+    /// What is wrong with state that has no name of its own, unless the program may have such.
+    pub(crate) unnamed: Vec<String>,
+    pub(crate) takes_generated_names: bool,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
