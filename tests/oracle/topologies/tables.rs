@@ -82,6 +82,10 @@ pub(super) fn table_map_values(b: &StreamsBuilder) {
     codes.to_stream().named("updates").to("out");
 }
 
+pub(super) fn table_source_optimized(b: &StreamsBuilder) {
+    table_source_to_stream(b);
+}
+
 pub(super) fn table_source_to_stream(b: &StreamsBuilder) {
     let updates = table(b, "in", "table").to_stream();
     updates.named("updates").to("out");

@@ -128,6 +128,7 @@ impl StreamsBuilder {
             operators::table_source::<K, V>(setup.stores.first().copied())
         });
         store.attach(&mut graph, node);
+        graph.table_sources.push(node);
         graph.nodes[node].companions = vec![(Companion::Node(source), "-source")];
         drop(graph);
         KTable::new(self.graph.clone(), node)

@@ -468,6 +468,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
         let node = self.add_repartition::<V>(&mut graph, &base, how.partitions, false);
+        if let Some(spec) = graph.repartitions.last_mut() {
+            // What is asked for is made, whatever may be optimized.
+            spec.nodes = None;
+        }
         drop(graph);
         Self::new(self.graph.clone(), node, false)
     }

@@ -178,6 +178,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             owner,
             segments,
             optional,
+            source_topic: None,
         };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }

@@ -96,6 +96,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             owner: None,
             segments: None,
             optional: false,
+            source_topic: None,
         });
         graph.connect(node, store);
         // What a key had before is what everybody downstream sees of it while it is held back.

@@ -1,5 +1,6 @@
 //! The graph while the DSL builds it.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -131,6 +132,8 @@ pub(crate) struct StoreSpec {
     pub(crate) segments: Option<Segments>,
     /// Whether it is left out where nothing asks its table for values.
     pub(crate) optional: bool,
+    /// The topic that its table is read from, where that takes the place of a changelog.
+    pub(crate) source_topic: Option<TopicRef>,
 }
 
 /// A repartition topic, without the application id.
@@ -138,6 +141,20 @@ pub(crate) struct StoreSpec {
 pub(crate) struct RepartitionSpec {
     pub(crate) topic: String,
     pub(crate) partitions: Option<u32>,
+    /// The type as which its values are read.
+    pub(crate) read_as: TypeId,
+    /// Its nodes, if it may become one with others behind the same node.
+    pub(crate) nodes: Option<RepartitionNodes>,
+}
+
+/// The nodes of a repartitioning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RepartitionNodes {
+    pub(crate) parent: usize,
+    pub(crate) filter: usize,
+    pub(crate) sink: usize,
+    pub(crate) source: usize,
+    pub(crate) keeps_null_keys: bool,
 }
 
 /// The graph under construction, shared by all handles of one builder.
@@ -150,6 +167,8 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Tables that are read from topics.
+    pub(crate) table_sources: Vec<usize>,
     /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
     /// What is wrong with state that has no name of its own, unless the program may have such.

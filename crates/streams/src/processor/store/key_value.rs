@@ -50,7 +50,7 @@ impl From<Error> for UpdateError {
 pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) options: StoreOptions,
     pub(super) key_codec: Arc<dyn Codec<K>>,
-    value_codec: Arc<dyn Codec<V>>,
+    pub(super) value_codec: Arc<dyn Codec<V>>,
     pub(super) cache: Option<WriteBackCache<V>>,
     key_bytes: Vec<u8>,
     value_bytes: Vec<u8>,
