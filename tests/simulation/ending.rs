@@ -121,7 +121,10 @@ impl World {
             self.sim.kill(slot, 0);
         }
         for store in self.sim.scenario.program.stores() {
-            let changelog = format!("{APPLICATION}-{store}-changelog");
+            let changelog = match (self.sim.scenario.optimized, *store) {
+                (true, "entries") => "in-0".to_owned(),
+                _ => format!("{APPLICATION}-{store}-changelog"),
+            };
             let mut found = 0;
             for (task, state) in &tasks {
                 let Some(data) = state.store(&task.to_string(), store) else {

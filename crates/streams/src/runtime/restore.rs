@@ -127,6 +127,8 @@ impl Restoration {
                 continue;
             }
             let records = match start.consumer.fetch(&changelog.partition, ROUND_BYTES) {
+                // What comes after the last commit is still to be processed.
+                Ok(Some(records)) if changelog.is_source => records.before(changelog.end),
                 Ok(Some(records)) => records,
                 Ok(None) => continue,
                 Err(BrokerError::OffsetOutOfRange { beginning, end, .. }) => {
