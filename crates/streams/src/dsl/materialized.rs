@@ -1,3 +1,4 @@
+use std::any::type_name_of_val;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -32,6 +33,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     retention: Option<Duration>,
     logs_headers: bool,
     limit: Option<usize>,
+    formats: [&'static str; 2],
     pub(super) naming: Naming,
     /// Whether it is left out where nothing asks its table for values.
     pub(super) optional: bool,
@@ -40,6 +42,7 @@ pub struct Materialized<K: 'static, V: 'static> {
 impl<K: Data, V: Data> Materialized<K, V> {
     /// A store with formats chosen by hand.
     pub fn with(name: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
+        let formats = [type_name_of_val(&key), type_name_of_val(&value)];
         Self {
             name: name.into(),
             key: Arc::new(key),
@@ -50,6 +53,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             retention: None,
             logs_headers: false,
             limit: None,
+            formats,
             naming: Naming::Given,
             optional: false,
         }
@@ -157,6 +161,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             logs_headers,
             limit,
             optional,
+            formats,
             ..
         } = self;
         let handle_name = name.as_str().into();
@@ -178,6 +183,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             owner,
             segments,
             optional,
+            formats,
             source_topic: None,
         };
         let number = graph.add_store(spec);

@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::sync::Arc;
 
 use super::{KTable, Suppressed};
@@ -96,6 +97,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             owner: None,
             segments: None,
             optional: false,
+            formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
             source_topic: None,
         });
         graph.connect(node, store);

@@ -132,6 +132,8 @@ pub(crate) struct StoreSpec {
     pub(crate) segments: Option<Segments>,
     /// Whether it is left out where nothing asks its table for values.
     pub(crate) optional: bool,
+    /// The formats of key and value, as the compiler calls them.
+    pub(crate) formats: [&'static str; 2],
     /// The topic that its table is read from, where that takes the place of a changelog.
     pub(crate) source_topic: Option<TopicRef>,
 }

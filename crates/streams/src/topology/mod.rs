@@ -4,6 +4,7 @@ mod build;
 mod describe;
 mod diagram;
 mod graph;
+mod lock;
 mod names;
 mod neighbours;
 mod optimize;
