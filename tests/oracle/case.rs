@@ -121,6 +121,7 @@ pub(crate) struct SubTopologyTopics {
 #[derive(Debug, Deserialize)]
 pub(crate) struct TopologyDescription {
     pub(crate) name: String,
+    pub(crate) config: BTreeMap<String, String>,
     /// Name, key type and value type of each topic it may write.
     pub(crate) out: Vec<(String, String, String)>,
     pub(crate) describe: String,

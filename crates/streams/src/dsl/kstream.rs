@@ -468,6 +468,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
         let node = self.add_repartition::<V>(&mut graph, &base, how.partitions, false);
+        if let Some(spec) = graph.repartitions.last_mut() {
+            // What is asked for is made, whatever may be optimized.
+            spec.nodes = None;
+        }
         drop(graph);
         Self::new(self.graph.clone(), node, false)
     }
@@ -502,9 +506,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        let store = store.into();
+        let mut store = store.into();
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-TOTABLE-");
+        store.settle_name(&mut graph, "KSTREAM-TOTABLE-", ".to_table(\"a-name\")");
         let repartitioned = self.key_changed;
         let parent = if repartitioned {
             self.add_repartition::<V>(&mut graph, &name, None, false)

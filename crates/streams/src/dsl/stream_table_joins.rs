@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -155,6 +156,9 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 changelog: Some(BTreeMap::new()),
                 owner: None,
                 segments: None,
+                optional: false,
+                formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
+                source_topic: None,
             });
             graph.connect(node, store);
             graph.rename(node, &name);
