@@ -1,5 +1,5 @@
 use std::cmp::Ordering;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use millstream_state::{Overlay, ScanOrder};
 
@@ -111,15 +111,12 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             stored.len() == start.len() && stored[key.clone()] == start[key.clone()]
         };
         // The end of a range of keys may be the beginning of a longer key.
-        let slots = self.cache.as_ref().map(|cache| {
-            let bounds = (Bound::Included(start), Bound::Included(end));
-            cache.range(bounds).filter(|slot| is_of_key(&slot.key))
-        });
+        let slots = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.range((start, end), order).filter(|slot| is_of_key(&slot.key)));
         let mut slots = slots.into_iter().flatten();
-        let mut next = || match order {
-            ScanOrder::Forward => slots.next(),
-            ScanOrder::Reverse => slots.next_back(),
-        };
+        let mut next = || slots.next();
         let mut take = |stored: &[u8], value: Value<'_, V>| -> Result<bool, Error> {
             let window = self.decode_key(stored)?.window;
             let wanted = wanted(&window);
