@@ -1,9 +1,7 @@
-use std::borrow::Cow;
-use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use millstream_broker::Headers;
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_state::Overlay;
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
@@ -138,7 +136,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
 
     /// Appends the key as the database has it.
     #[inline]
-    fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(super) fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
         if let Some(segments) = &self.options.segments {
             out.resize(out.len() + segments.prefix(), 0);
         }
@@ -439,54 +437,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::User(cause)) => Err(Error::Unavailable(cause.to_string())),
         }
-    }
-
-    /// The entries of a range in byte order of their keys, cached ones included.
-    pub(crate) fn scan<'a>(
-        &'a self,
-        overlay: &'a Overlay,
-        range: KeyRange,
-        order: ScanOrder,
-    ) -> Result<impl Iterator<Item = Result<(K, Timestamped<V>), Error>> + 'a, Error> {
-        let mut cached = Vec::new();
-        for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
-            if range.contains(&slot.key) {
-                let value = self.encoded_value(slot.value.as_ref())?;
-                cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
-            }
-        }
-        let entries = overlay.scan_under(self.options.number, &range, order, cached);
-        let seen = |key: &[u8]| match &self.options.segments {
-            None => true,
-            Some(segments) => segments.is_seen(key, self.times.store),
-        };
-        let entries =
-            entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
-        Ok(entries.map(|entry| {
-            let (key, value) = entry?;
-            Ok((self.decode_key(&key)?, self.decode_value(&value)?))
-        }))
-    }
-
-    /// A range of keys as a range of their bytes.
-    pub(crate) fn encoded_range(&self, range: impl RangeBounds<K>) -> Result<KeyRange, Error> {
-        let encode = |bound: Bound<&K>| match bound {
-            Bound::Included(key) => self.encoded_key(key).map(Bound::Included),
-            Bound::Excluded(key) => self.encoded_key(key).map(Bound::Excluded),
-            Bound::Unbounded => Ok(Bound::Unbounded),
-        };
-        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
-    }
-
-    /// The key's bytes, for ranges.
-    pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        self.append_key(key, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    pub(crate) fn approximate_len(&self, overlay: &Overlay) -> u64 {
-        overlay.approximate_len(self.options.number)
     }
 }
 

@@ -6,6 +6,7 @@ mod change_buffer;
 mod closing;
 mod handle;
 mod key_value;
+mod ranges;
 mod segments;
 mod slot_key;
 mod task_side;
