@@ -1,8 +1,7 @@
 use std::hash::BuildHasher;
-use std::ops::Bound;
 
 use hashbrown::HashTable;
-use millstream_state::KeyOrder;
+use millstream_state::{KeyOrder, ScanOrder};
 use rustc_hash::FxBuildHasher;
 
 use super::slot_key::SlotKey;
@@ -49,15 +48,22 @@ impl<V> WriteBackCache<V> {
         }
     }
 
-    /// The slots between two keys, clean ones too, in byte order of the keys. Only in a cache that
-    /// keeps order.
-    pub(super) fn range(
-        &self,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
-    ) -> impl DoubleEndedIterator<Item = &Slot<V>> {
+    /// The slots from `start` to `end`, both included, clean ones too, in byte order of the keys. Only
+    /// in a cache that keeps order.
+    pub(super) fn range<'a>(
+        &'a self,
+        (start, end): (&'a [u8], &'a [u8]),
+        order: ScanOrder,
+    ) -> impl Iterator<Item = &'a Slot<V>> {
         let key = |number: u32| &*self.slots[number as usize].key;
-        let numbers = self.ordered.iter().flat_map(move |ordered| ordered.range(bounds, key));
-        numbers.map(|number| &self.slots[number as usize])
+        let ordered = self.ordered.as_ref();
+        let (ascending, descending) = match order {
+            ScanOrder::Forward => (ordered.map(|ordered| ordered.from(start, key)), None),
+            ScanOrder::Reverse => (None, ordered.map(|ordered| ordered.back_from(end, key))),
+        };
+        let numbers = ascending.into_iter().flatten().chain(descending.into_iter().flatten());
+        let slots = numbers.map(|number| &self.slots[number as usize]);
+        slots.take_while(move |slot| *slot.key >= *start && *slot.key <= *end)
     }
 
     #[inline]
