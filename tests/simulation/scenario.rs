@@ -78,11 +78,8 @@ impl Scenario {
         let simple = r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Pairs]);
         // From a generator of its own, so that the other half of the seeds stays as it was.
         let other = &mut Random::new(seed ^ 0x6f70_6572_6174_6f72);
-        let program = if other.chance(500) {
-            Program::Operators(Operators::choose(other))
-        } else {
-            simple
-        };
+        let program =
+            if other.chance(500) { Program::Operators(Operators::choose(other)) } else { simple };
         let exactly_once = r.chance(850) || bug.is_some();
         let wild = r.pick(&[0, 1, 1, 2, 4]);
         let padding = if r.chance(40) { 30_000 } else { 0 };

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use millstream::broker::partition_for_key;
 use millstream::testing::{DriverOptions, TopologyTestDriver};
 use millstream::{Error, Topology};
-use millstream::broker::partition_for_key;
 
 use crate::log::{Entry, Logs};
 use crate::programs::{ORDER, Operators, Sameness};
@@ -71,7 +71,9 @@ pub fn run(
             outputs.push(of_keys);
         }
         let mut stores = BTreeMap::new();
-        for KeptStore { name, shape, .. } in operators.stores(scenario).iter().filter(|s| s.compared) {
+        for KeptStore { name, shape, .. } in
+            operators.stores(scenario).iter().filter(|s| s.compared)
+        {
             let held = driver.raw_entries(name)?;
             let held = held.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
             stores.insert(name.clone(), shape.held(held));
@@ -110,7 +112,8 @@ pub fn compare_outputs(
                     Sameness::Last => (last_of(right), last_of(came)),
                     _ => (right, came),
                 };
-                let alike = right.iter().zip(came).take_while(|(right, came)| right == came).count();
+                let alike =
+                    right.iter().zip(came).take_while(|(right, came)| right == came).count();
                 return Err(format!(
                     "{topic}, {sameness:?}: of {key} came, after {alike} records that are right, {} instead of {}",
                     words(came.get(alike..).unwrap_or_default()),
@@ -150,8 +153,7 @@ fn is_same(
         Sameness::Last => last(right) == last(came),
         Sameness::Thinned => {
             let mut rest = right.iter();
-            let is_part =
-                came.iter().all(|(_, value)| rest.any(|(_, in_order)| in_order == value));
+            let is_part = came.iter().all(|(_, value)| rest.any(|(_, in_order)| in_order == value));
             is_part && last(right) == last(came)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream::{EmitStrategy, JoinWindows, KStream, TimeWindows};
+use millstream::{EmitStrategy, JoinWindows, KStream, Materialized, TimeWindows};
 
 use super::{Sides, id, row, write};
 use crate::random::Random;
@@ -61,9 +61,9 @@ impl StreamJoin {
             if self.itself { (&sides.all, &sides.all) } else { (&sides.left, &sides.right) };
         let name = format!("join-{n}");
         let joined = match self.alone {
-            Alone::Neither => left.join(right, windows, &*name, |_, left, right| {
-                pair(Some(&left), Some(&right))
-            }),
+            Alone::Neither => {
+                left.join(right, windows, &*name, |_, left, right| pair(Some(&left), Some(&right)))
+            }
             Alone::Left => left.left_join(right, windows, &*name, |_, left, right| {
                 pair(Some(&left), right.as_deref())
             }),
@@ -76,8 +76,7 @@ impl StreamJoin {
 
     pub(super) fn stores(self, n: usize) -> Vec<KeptStore> {
         let retention = self.before + self.after + self.grace as i64;
-        let records =
-            Shape::Windows { indexed: false, suffix: 12, retention, timestamped: false };
+        let records = Shape::Windows { indexed: false, suffix: 12, retention, timestamped: false };
         let this = if self.alone == Alone::Either { "outer-this" } else { "this" };
         let other = if self.alone == Alone::Neither { "other" } else { "outer-other" };
         let mut stores = vec![
@@ -86,7 +85,9 @@ impl StreamJoin {
         ];
         match self.alone {
             Alone::Neither => {}
-            Alone::Left => stores.push(KeptStore::plain(format!("join-{n}-left-shared-join-store"))),
+            Alone::Left => {
+                stores.push(KeptStore::plain(format!("join-{n}-left-shared-join-store")))
+            }
             Alone::Either => {
                 stores.push(KeptStore::plain(format!("join-{n}-outer-shared-join-store")));
             }
@@ -102,7 +103,8 @@ impl StreamJoin {
 
 /// Counts what comes out of a join in windows.
 fn count(joined: &KStream<String, String>, n: usize) {
-    let windows = TimeWindows::tumbling(Duration::from_millis(50)).grace(Duration::from_millis(100));
+    let windows =
+        TimeWindows::tumbling(Duration::from_millis(50)).grace(Duration::from_millis(100));
     let windowed = joined.group_by_key().windowed_by(windows).emit(EmitStrategy::OnWindowClose);
     let counts = windowed.count(format!("joined-{n}")).to_stream();
     let named = counts.map(|w, count| (format!("{}@{}", w.key, w.window.start), count));
@@ -113,15 +115,23 @@ fn count(joined: &KStream<String, String>, n: usize) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableLookup {
     left: bool,
+    /// For how long versions of rows are kept, in milliseconds.
+    history: Option<u64>,
 }
 
 impl TableLookup {
     pub(super) fn choose(random: &mut Random) -> Self {
-        Self { left: random.chance(500) }
+        let history = random.pick(&[None, None, Some(50), Some(10_000), Some(200_000)]);
+        Self { left: random.chance(500), history }
     }
 
     pub(super) fn add(self, sides: &Sides, n: usize) {
-        let rows = sides.right.map_values(|value| row(&value)).to_table(format!("rows-{n}"));
+        let name = format!("rows-{n}");
+        let store = match self.history {
+            Some(history) => Materialized::versioned(name, Duration::from_millis(history)),
+            None => Materialized::new(name),
+        };
+        let rows = sides.right.map_values(|value| row(&value)).to_table(store);
         let joined = if self.left {
             sides
                 .left
@@ -130,5 +140,11 @@ impl TableLookup {
             sides.left.join_table(&rows, |_, left, row| pair(Some(&left), row.as_deref()))
         };
         write(&joined, n);
+    }
+
+    pub(super) fn stores(self, n: usize) -> Vec<KeptStore> {
+        let shape = if self.history.is_some() { Shape::Versions } else { Shape::Timestamped };
+        let rows = KeptStore::new(format!("rows-{n}"), shape);
+        vec![if self.history.is_some() { rows.alone() } else { rows }]
     }
 }

@@ -78,9 +78,8 @@ impl ForeignKey {
         // nothing answers the new row if the other table has no row for it.
         let left = rows(&sides.left, format!("left-{n}"), self.left);
         let right = rows(&sides.right, format!("right-{n}"), self.left);
-        let named = |_: &String, row: &Option<String>| {
-            row.as_deref().map(|row| word(row, 1).to_owned())
-        };
+        let named =
+            |_: &String, row: &Option<String>| row.as_deref().map(|row| word(row, 1).to_owned());
         let joined = if self.left {
             left.left_join_on_foreign_key(&right, named, |_, l, r| pair(Some(l), r))
         } else {
