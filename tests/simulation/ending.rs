@@ -72,7 +72,8 @@ impl World {
             let threads = instances.iter().filter_map(Instance::thread);
             threads.map(|thread| thread.tasks().filter(|(_, running)| *running).count()).sum()
         });
-        let sub_topologies = self.sim.topology.sub_topologies().len();
+        // Global tables have no tasks.
+        let sub_topologies = self.sim.topology.topics(APPLICATION).len();
         running == self.sim.scenario.partitions as usize * sub_topologies
     }
 

@@ -75,7 +75,8 @@ impl Scenario {
     pub fn of(seed: u64, bug: Option<Bug>) -> Self {
         let mut random = Random::new(seed);
         let r = &mut random;
-        let simple = r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Pairs]);
+        let simple =
+            r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Echo, Program::Pairs]);
         // From a generator of its own, so that the other half of the seeds stays as it was.
         let other = &mut Random::new(seed ^ 0x6f70_6572_6174_6f72);
         let program =
@@ -101,7 +102,7 @@ impl Scenario {
             in_memory: r.chance(250) && bug != Some(Bug::AcknowledgesBeforeSync),
             kept_state: r.chance(600),
             new_identities: r.chance(200),
-            inputs: if simple.is_single() && r.chance(300) { 2 } else { 1 },
+            inputs: if simple.has_several_inputs() && r.chance(300) { 2 } else { 1 },
             ticks: program == Program::Pairs && r.chance(500),
             partitions: r.between(1, 4) as u32,
             output_partitions: r.between(1, 3) as u32,

@@ -44,17 +44,18 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GroupedStream, GroupedTable,
-    KStream, KTable, Materialized, Repartitioned, SessionWindowedCogroup, SessionWindowedStream,
-    ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed, TimeWindowedCogroup,
-    TimeWindowedStream, WhenFull, Windows,
+    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalKTable, GroupedStream,
+    GroupedTable, KStream, KTable, Materialized, Parents, Repartitioned, SessionWindowedCogroup,
+    SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed,
+    TimeWindowedCogroup, TimeWindowedStream, WhenFull, Windows,
 };
 pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, Processor, ProcessorContext, PunctuationType, Schedule,
-    StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    FixedKeyContext, FixedKeyProcessor, GlobalStoreHandle, GlobalStoreRef, Processor,
+    ProcessorContext, PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle,
+    VersionedStoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{

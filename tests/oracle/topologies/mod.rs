@@ -5,6 +5,8 @@ mod aggregations;
 mod cogroups;
 mod errors;
 mod foreign_keys;
+mod global_tables;
+mod low_level;
 mod processor_api;
 mod stateless;
 mod stream_joins;
@@ -49,8 +51,12 @@ table! {
         table_table_left table_table_outer table_table_outer_filter;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
+    global_tables:
+        global_table_inner global_table_left process_global_store;
+    low_level:
+        low_level;
     processor_api:
-        loop_through_topic process_cached_store process_headers process_named_children
+        loop_through_topic process_cached_store process_headers process_lru_store process_named_children
         process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
         process_values;
     stream_joins:
@@ -71,7 +77,8 @@ table! {
         windowed_then_rekeyed;
     versioned:
         process_versioned_store versioned_count versioned_filter versioned_foreign_key
-        versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
+        versioned_group_by versioned_stream_table versioned_stream_table_grace versioned_stream_table_left
+        versioned_stream_table_left_grace versioned_table
         versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;

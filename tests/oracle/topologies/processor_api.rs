@@ -11,7 +11,8 @@ use millstream::{
 };
 
 pub(super) use self::stores::{
-    process_cached_store, process_store, process_timestamped_store, process_values,
+    process_cached_store, process_lru_store, process_store, process_timestamped_store,
+    process_values,
 };
 use super::{Text, java, strings};
 

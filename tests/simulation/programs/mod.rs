@@ -1,6 +1,7 @@
 //! The programs under test. Each knows its topology, what to feed it, and what must come out.
 
 mod count;
+mod echo;
 mod operators;
 mod pairs;
 mod pass;
@@ -24,6 +25,8 @@ pub enum Program {
     Count,
     /// A table, regrouped and summed up.
     Table,
+    /// A join with a global table of what came out before.
+    Echo,
     /// A processor with a store, and two outputs for each input.
     Pairs,
     /// Windows, joins, suppression: compared with a straight run.
@@ -37,15 +40,20 @@ pub struct Ending<'a> {
 }
 
 impl Program {
-    /// Whether it has one sub-topology.
+    /// Whether its tasks are of one sub-topology.
     pub fn is_single(self) -> bool {
+        matches!(self, Self::Pass | Self::Echo | Self::Pairs)
+    }
+
+    /// Whether it can read two topics.
+    pub fn has_several_inputs(self) -> bool {
         matches!(self, Self::Pass | Self::Pairs)
     }
 
     /// How many output records each input record makes, when that is certain.
     pub fn outputs_per_input(self) -> Option<usize> {
         match self {
-            Self::Pass => Some(1),
+            Self::Pass | Self::Echo => Some(1),
             Self::Pairs => Some(2),
             Self::Count | Self::Table | Self::Operators(_) => None,
         }
@@ -55,6 +63,7 @@ impl Program {
         match self {
             Self::Pass => pass::topology(scenario),
             Self::Count => count::topology(),
+            Self::Echo => echo::topology(),
             Self::Table => table::topology(),
             Self::Pairs => pairs::topology(scenario),
             Self::Operators(operators) => operators.topology(scenario),
@@ -68,7 +77,7 @@ impl Program {
             Self::Operators(operators) => {
                 operators.outputs(scenario).into_iter().map(|(topic, _)| topic).collect()
             }
-            Self::Pass | Self::Count | Self::Table => vec!["out".to_owned()],
+            Self::Pass | Self::Echo | Self::Count | Self::Table => vec!["out".to_owned()],
         };
         let topics = topics.into_iter().map(|topic| (topic, scenario.output_partitions));
         let order = matches!(self, Self::Operators(_)).then(|| (ORDER.to_owned(), 1));
@@ -77,7 +86,7 @@ impl Program {
 
     pub fn stores(self, scenario: &Scenario) -> Vec<KeptStore> {
         let tables: &[&str] = match self {
-            Self::Pass => &[],
+            Self::Pass | Self::Echo => &[],
             Self::Count => &["counts"],
             Self::Table => &["entries", "sums"],
             Self::Pairs => &["seen"],
@@ -96,7 +105,7 @@ impl Program {
     ) -> Option<String> {
         match self {
             Self::Operators(_) => Some(operators::value(scenario, topic, id, random)),
-            Self::Pass | Self::Pairs => Some(format!("{id}")),
+            Self::Pass | Self::Echo | Self::Pairs => Some(format!("{id}")),
             Self::Count => Some(format!("{id} w{}", random.below(6))),
             Self::Table if random.chance(150) => None,
             Self::Table => Some(format!("{id} g{} {}", random.below(3), random.below(100))),
@@ -108,6 +117,7 @@ impl Program {
         match self {
             Self::Pass => pass::watch(earlier, new),
             Self::Count => count::watch(scenario, earlier, new),
+            Self::Echo => echo::watch(scenario, earlier, new),
             Self::Table => table::watch(new),
             Self::Pairs => pairs::watch(earlier, new),
             Self::Operators(_) => Ok(()),
@@ -117,7 +127,7 @@ impl Program {
     /// Judges everything, when all is processed; what is compared with a straight run is not judged here.
     pub fn judge(self, ending: &Ending<'_>) -> Result<(), String> {
         match self {
-            Self::Pass => pass::judge(ending),
+            Self::Pass | Self::Echo => pass::judge(ending),
             Self::Count => count::judge(ending),
             Self::Table => table::judge(ending),
             Self::Pairs => pairs::judge(ending),

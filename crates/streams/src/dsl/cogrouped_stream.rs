@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -93,8 +94,8 @@ where
         initializer: Initializer<A>,
     ) -> Box<dyn Node> {
         let aggregator = self.aggregator.clone();
-        let fold = move |key: &K, value: V, old: Option<A>| {
-            aggregator(key, value, old.unwrap_or_else(|| initializer()))
+        let fold = move |key: &K, value: Cow<'_, V>, old: Option<A>| {
+            aggregator(key, value.into_owned(), old.unwrap_or_else(|| initializer()))
         };
         windows.node(place, Default::default(), Arc::new(fold))
     }

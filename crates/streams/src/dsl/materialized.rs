@@ -34,6 +34,7 @@ pub struct Materialized<K: 'static, V: 'static> {
     logs_headers: bool,
     /// How many operators write it.
     inputs: usize,
+    limit: Option<usize>,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -50,6 +51,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             history: None,
             logs_headers: false,
             inputs: 1,
+            limit: None,
         }
     }
 
@@ -79,6 +81,23 @@ impl<K: Data, V: Data> Materialized<K, V> {
     #[doc(alias = "keyValueStoreBuilder")]
     pub fn plain(mut self) -> Self {
         self.timestamped = false;
+        self
+    }
+
+    /// Keeps at most so many entries in each task: when there are more, the one that was not read or
+    /// written for longest is deleted, in the changelog too; nobody downstream hears of it. Such a
+    /// store has no cache, and none of windows can be one.
+    ///
+    /// After a restart the order of use is that of the last writes, as far as they are restored.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// let recent = Materialized::<String, i64>::new("recent").lru(1000);
+    /// ```
+    #[doc(alias = "lruMap")]
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.limit = Some(max_entries);
+        self.caching = false;
         self
     }
 
@@ -137,6 +156,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
                 self.name
             ));
         }
+        if self.limit == Some(0) {
+            let name = &self.name;
+            graph.problems.push(format!(
+                "the store '{name}' is to keep no entries at all: give `.lru(..)` at least 1"
+            ));
+        }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
     }
@@ -150,19 +175,32 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
+        let Self {
+            name, value, timestamped, caching, changelog, logs_headers, inputs, limit, ..
+        } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
             // So that what is known of each is restored.
             store.times_mut().stream_of(inputs.saturating_sub(1));
+            if let Some(limit) = limit {
+                store.keep_at_most(limit);
+            }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
             StoreSpec { name, kind, factory, timestamped, caching, changelog, owner, segments };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
+    }
+
+    /// Adds the store as a global one: it is filled from a topic, which is all the changelog it
+    /// needs, and nobody hears of changes. That of a table keeps timestamps.
+    pub(super) fn add_global(self, graph: &mut Graph, is_table: bool) -> StoreHandle<K, V> {
+        let timestamped = self.timestamped || is_table;
+        let store = Self { timestamped, caching: false, changelog: None, ..self };
+        store.add_to(graph, None)
     }
 
     /// Makes this the store of the table node `node`.
@@ -192,6 +230,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
         if retention < least {
             graph.problems.push(format!(
                 "the store '{}' is to keep windows for {retention} ms, but they take records for {least} ms: ask for at least that much",
+                self.name
+            ));
+        }
+        if self.limit.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' keeps windows, which go by their time: leave out `.lru(..)`",
                 self.name
             ));
         }

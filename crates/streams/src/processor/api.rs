@@ -11,8 +11,9 @@ use millstream_broker::TaskId;
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Stage};
 use crate::processor::{
-    Context, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType, Schedule,
-    StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef, take,
+    Context, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Node, NodeError, NodeResult, Origin,
+    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    take,
 };
 use crate::record::{Headers, Record};
 
@@ -249,6 +250,14 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         })
     }
 
+    /// A global store, to be read.
+    pub fn global_store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<SK, SV>,
+    ) -> Result<GlobalStoreRef<'_, SK, SV>, BoxError> {
+        Ok(self.ctx.global_store(handle)?)
+    }
+
     /// Has [`Processor::punctuate`] called every `interval`, by the clock of `kind`.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Schedule {
         let (node, now) = (self.ctx.current(), self.ctx.task.wall_clock);
@@ -292,9 +301,14 @@ impl<K, V> fmt::Debug for FixedKeyContext<'_, '_, '_, K, V> {
 }
 
 /// The node around a [`Processor`].
-pub(crate) struct ProcessorNode<P, K, V> {
-    pub(crate) processor: RefCell<P>,
-    pub(crate) types: PhantomData<fn(K, V)>,
+struct ProcessorNode<P, K, V> {
+    processor: RefCell<P>,
+    types: PhantomData<fn(K, V)>,
+}
+
+pub(crate) fn processor_node<K: Data, V: Data, P: Processor<K, V>>(processor: P) -> Box<dyn Node> {
+    let processor = RefCell::new(processor);
+    Box::new(ProcessorNode { processor, types: PhantomData::<fn(K, V)> })
 }
 
 impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {

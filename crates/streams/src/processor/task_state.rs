@@ -3,6 +3,7 @@ use std::sync::Arc;
 use millstream_broker::{Headers, TaskId, TopicPartition};
 use millstream_state::Overlay;
 
+use crate::codec::RecordContext;
 use crate::error::{BoxError, Error, ErrorPolicies, ErrorPolicy, RecordFailure, Stage};
 use crate::processor::{NodeError, NodeResult, Punctuations, StateStore};
 
@@ -50,6 +51,8 @@ pub(crate) struct TaskState {
     pub(crate) outdated: bool,
     /// The time as of which versioned tables are being asked.
     pub(crate) as_of: Option<i64>,
+    /// The global stores of the thread, lent while the task is at work.
+    pub(crate) global: Option<Box<TaskState>>,
 }
 
 impl TaskState {
@@ -65,6 +68,21 @@ impl TaskState {
         match self.sources.get(self.origin.source as usize) {
             Some(source) => (&source.topic, source.partition),
             None => (&NOWHERE, 0),
+        }
+    }
+
+    /// Where a record came from that was held back. What a topology of an earlier day held back may
+    /// come from a topic that this one has not.
+    pub(crate) fn origin_of(&self, context: &RecordContext<'_>) -> Origin {
+        let place = |source: &TopicPartition| {
+            &*source.topic == context.topic && source.partition.cast_signed() == context.partition
+        };
+        let source = self.sources.iter().position(place);
+        Origin {
+            source: source.map_or(u32::MAX, |source| source as u32),
+            offset: context.offset,
+            timestamp: context.timestamp,
+            headers: context.headers.clone(),
         }
     }
 

@@ -97,7 +97,9 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
         let mut found = Vec::new();
         let mut anywhere = false;
         while let Some(answer) = answers.recv().await {
-            if let Answer::Found(results) = answer? {
+            if let Answer::Found(results) = answer?
+                && !(anywhere && self.lookup.is_global)
+            {
                 anywhere = true;
                 found.extend(results);
             }

@@ -7,7 +7,7 @@ use crate::codec::Data;
 use crate::error::Error;
 use crate::processor::{KeyValueStore, TaskState};
 use crate::record::Timestamped;
-use crate::runtime::{StreamThread, Task};
+use crate::runtime::StreamThread;
 use crate::topology::Topology;
 
 /// What one stream thread answers.
@@ -25,6 +25,8 @@ pub(crate) struct StoreLookup {
     pub(crate) number: usize,
     /// The sub-topology whose tasks have it.
     sub_topology: Option<u32>,
+    /// Whether every thread has the whole of it.
+    pub(super) is_global: bool,
 }
 
 impl StoreLookup {
@@ -34,8 +36,10 @@ impl StoreLookup {
         match stores.iter().position(|store| store.name == name) {
             Some(number) => {
                 let mut subs = topology.sub_topologies().iter();
-                let sub_topology = subs.find(|sub| sub.stores.contains(&number)).map(|sub| sub.id);
-                Ok(Self { name: name.to_owned(), number, sub_topology })
+                let sub = subs.find(|sub| sub.stores.contains(&number));
+                let sub_topology = sub.map(|sub| sub.id);
+                let is_global = sub.is_some_and(|sub| sub.is_global);
+                Ok(Self { name: name.to_owned(), number, sub_topology, is_global })
             }
             None => {
                 let names: Vec<_> = stores.iter().map(|store| store.name.as_str()).collect();
@@ -54,6 +58,18 @@ impl StoreLookup {
         thread: &mut StreamThread,
         mut work: impl FnMut(StateView<'_, K, V>) -> Result<T, Error>,
     ) -> Result<Answer<Vec<T>>, Error> {
+        if self.is_global {
+            let Some(global) = thread.global_mut() else {
+                return Err(Error::Unavailable(format!(
+                    "the global store '{}' is being restored: ask again when the application is running",
+                    self.name
+                )));
+            };
+            let Some(number) = global.store_numbers[self.number] else {
+                return Ok(Answer::Elsewhere);
+            };
+            return Ok(Answer::Found(vec![work(self.view(global, number)?)?]));
+        }
         let has_it = |task: TaskId| Some(task.sub_topology) == self.sub_topology;
         if let Some((task, _)) = thread.tasks().find(|(task, running)| has_it(*task) && !running) {
             return Err(Error::Unavailable(format!(
@@ -66,7 +82,7 @@ impl StoreLookup {
             let Some(number) = task.stores.iter().position(|store| *store == self.number) else {
                 continue;
             };
-            results.push(work(self.view(task, number)?)?);
+            results.push(work(self.view(&mut task.state, number)?)?);
         }
         if results.is_empty() { Ok(Answer::Elsewhere) } else { Ok(Answer::Found(results)) }
     }
@@ -92,10 +108,10 @@ impl StoreLookup {
 
     fn view<'a, K: Data, V: Data>(
         &self,
-        task: &'a mut Task,
+        state: &'a mut TaskState,
         number: usize,
     ) -> Result<StateView<'a, K, V>, Error> {
-        let TaskState { stores, overlay, .. } = &mut task.state;
+        let TaskState { stores, overlay, .. } = state;
         let store: Option<&mut KeyValueStore<K, V>> = stores[number].as_any_mut().downcast_mut();
         match store {
             Some(store) => Ok(StateView { store, overlay }),

@@ -198,7 +198,7 @@ impl TopologyTestDriver {
         decoded.collect()
     }
 
-    /// What the suppression with the buffer `store` holds back: keys and their times, in the order in
+    /// What the suppression, or the join with grace, with the buffer `store` holds back: keys and their times, in the order in
     /// which they will come out.
     pub fn held_back<K: Wire>(&mut self, store: &str) -> Result<Vec<(K, i64)>, Error> {
         let held = self.lookup(store)?.held_back(&mut self.thread)?.into_iter();

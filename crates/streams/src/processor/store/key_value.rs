@@ -7,6 +7,7 @@ use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
+use super::recency::Recency;
 use super::segments::Segments;
 use super::times::StoreTimes;
 use crate::codec::{
@@ -51,7 +52,9 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
     pub(super) cache: Option<WriteBackCache<V>>,
-    key_bytes: Vec<u8>,
+    pub(super) key_bytes: Vec<u8>,
+    /// The end of a range that begins in `key_bytes`.
+    pub(super) range_end: Vec<u8>,
     value_bytes: Vec<u8>,
     pub(super) times: StoreTimes,
     pub(super) closing: Closing,
@@ -63,6 +66,7 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) dropped_before: u64,
     /// Whether the records of its changelog carry headers.
     logs_headers: bool,
+    pub(super) recency: Option<Recency>,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -79,6 +83,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             value_codec,
             cache,
             key_bytes: Vec::new(),
+            range_end: Vec::new(),
             value_bytes: Vec::new(),
             times: StoreTimes::default(),
             closing: Closing::default(),
@@ -86,27 +91,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             expired: 0,
             dropped_before: 0,
             logs_headers: false,
+            recency: None,
         }
     }
 
     /// What the store and its operator know of time.
     pub(crate) fn times_mut(&mut self) -> &mut StoreTimes {
         &mut self.times
-    }
-
-    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
-    pub(crate) fn earliest(&self) -> Option<i64> {
-        self.closing.earliest
-    }
-
-    /// Notes the earliest of all entries.
-    pub(crate) fn set_earliest(&mut self, time: i64) {
-        self.closing.earliest = Some(time);
-    }
-
-    /// Notes an entry that has come.
-    pub(crate) fn note_earliest(&mut self, time: i64) {
-        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
     }
 
     /// Says whether the records of the changelog carry the headers of what was processed.
@@ -125,7 +116,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
     }
 
-    fn encode_key(&mut self, key: &K) -> Result<(), Error> {
+    pub(super) fn encode_key(&mut self, key: &K) -> Result<(), Error> {
         let mut bytes = std::mem::take(&mut self.key_bytes);
         bytes.clear();
         let encoded = self.append_key(key, &mut bytes);
@@ -194,11 +185,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(Some(bytes))
     }
 
-    /// Whether the cache has something to say of a key of the database.
-    pub(super) fn is_cached(&self, key: &[u8]) -> bool {
-        self.cache.as_ref().is_some_and(|cache| cache.has(key))
-    }
-
     /// Reads the value under the encoded key from below the cache, and its size.
     fn load(
         &self,
@@ -242,6 +228,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             && let Some(slot) = cache.find(&self.key_bytes)
         {
             return Ok(cache.slot(slot).value.clone());
+        }
+        if let Some(recency) = &mut self.recency {
+            recency.note(&self.key_bytes, false);
         }
         Ok(self.load(overlay, &self.key_bytes)?.0)
     }
@@ -292,7 +281,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let Some(cache) = &self.cache else { return Ok(Updated::Cached { evict: false }) };
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
-        let (old, _) = self.load(overlay, &self.key_bytes)?;
+        let (old, _) = match &self.options.segments {
+            // Each has a number of its own, so nothing is there.
+            Some(segments) if segments.numbered => (None, 0),
+            _ => self.load(overlay, &self.key_bytes)?,
+        };
         let sent_old = if self.options.sends_old { old.clone() } else { None };
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
@@ -305,7 +298,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value to the overlay and the changelog.
-    fn write(
+    pub(super) fn write(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -313,6 +306,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<&Timestamped<V>>,
         origin: &Origin,
     ) -> Result<(), Error> {
+        self.make_room(overlay, output, key, value.is_none(), origin)?;
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
             _ => (0, origin.timestamp),
@@ -423,6 +417,15 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let timestamp = value.as_ref().map_or(origin.timestamp, |value| value.timestamp);
+        if self.cache.is_none() && self.options.segments.is_none() {
+            // Nobody asks what was there.
+            self.encode_key(key)?;
+            let value = value.filter(|value| !self.value_codec.is_null(&value.value));
+            let key_bytes = std::mem::take(&mut self.key_bytes);
+            let written = self.write(overlay, output, &key_bytes, value.as_ref(), origin);
+            self.key_bytes = key_bytes;
+            return written;
+        }
         let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {

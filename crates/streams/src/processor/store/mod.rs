@@ -4,8 +4,11 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod global;
+mod grace_buffer;
 mod handle;
 mod key_value;
+mod recency;
 mod segments;
 mod slot_key;
 mod task_side;
@@ -25,13 +28,15 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
+pub use global::{GlobalStoreHandle, GlobalStoreRef};
+pub(crate) use grace_buffer::GraceBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
 pub(crate) use versioned::{VersionBytes, VersionedStore};
 pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
-pub(crate) use windows::Found;
+pub(crate) use windows::{Found, Wanted};
 
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {

@@ -97,6 +97,12 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                     into.push(&index, record.value.is_some().then_some(&[]));
                 }
             }
+            if let Some(recency) = &mut self.recency {
+                match record.value {
+                    Some(_) => recency.note(key, true),
+                    None => recency.forget(key),
+                }
+            }
             match record.value {
                 None => into.push(key, None),
                 Some(value) if self.options.timestamped => {
