@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use millstream::testing::{DriverOptions, TopologyTestDriver};
-use millstream::{SessionWindow, SessionWindows, StreamsBuilder, TimeWindows, Windowed};
+use millstream::{
+    JoinWindows, SessionWindow, SessionWindows, StreamsBuilder, TimeWindows, Windowed,
+};
 
 use crate::rig::{CLOSE, Rig, config};
 
@@ -58,5 +60,32 @@ fn all_stream_times_of_a_cogroup_outlive_a_restart() {
     let app = rig.run(&topology, config);
     rig.send("in", "a:r@3 a:l@4 a:r@26");
     assert_eq!(rig.rows("out", 3), ["20:r", "0:l", "20:rr"]);
+    app.close(CLOSE).unwrap();
+}
+
+/// What a join knows of time is committed beside the offsets of both its topics, though only one of
+/// them has moved.
+#[test]
+fn what_waits_for_a_partner_is_looked_for_in_time_after_a_restart() {
+    let builder = StreamsBuilder::new();
+    let (left, right) = (builder.stream::<String, String>("left"), builder.stream("right"));
+    let windows = JoinWindows::of_time_difference(Duration::from_millis(10));
+    let joined = left
+        .outer_join(&right, windows, "join", |_, l: Option<String>, r| l.or(r).unwrap_or_default());
+    joined.to("out");
+    let topology = builder.build().unwrap();
+
+    let rig = Rig::with_topics(&[("left", 1), ("right", 1), ("out", 1)]);
+    let waiting = "waiting-join-outer-shared-join-store-changelog";
+    let app = rig.run(&topology, config("waiting"));
+    rig.send("right", "a:r@1000");
+    rig.read::<Vec<u8>, Option<Vec<u8>>>(waiting, 1);
+    rig.send("left", "b:l@995");
+    rig.read::<Vec<u8>, Option<Vec<u8>>>(waiting, 2);
+    app.close(CLOSE).unwrap();
+
+    let app = rig.run(&topology, config("waiting"));
+    rig.send("right", "c:r@1007");
+    assert_eq!(rig.rows("out", 1), ["b:l"]);
     app.close(CLOSE).unwrap();
 }
