@@ -9,6 +9,8 @@ pub(crate) enum Allows {
     OtherOn(&'static [&'static str]),
     /// What failed there may go on.
     NoFailure,
+    /// These headers say something else.
+    OtherHeaders(&'static [&'static str]),
     /// Another number of records may be dropped.
     OtherDrops,
 }
@@ -80,6 +82,8 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         ],
         ..BY_SEGMENTS
     },
+    Exception { topology: "bad_value_dead_letter", cases: &["*"], ..OTHER_WORDS },
+    Exception { topology: "mapper_throws_dead_letter", cases: &["*"], ..OTHER_WORDS },
     Exception {
         topology: "suppress_session",
         cases: &["update_keeps_place+nocache", "random-1-30+nocache"],
@@ -166,6 +170,18 @@ const NEVER_EMITTED: Exception = Exception {
     allows: Allows::MoreOn(&["out"]),
     what: "windows come out that Kafka Streams never emits",
     reason: "it looks for closed windows only as far back as its store's retention reaches after the write that closes them; a window is a result all the same",
+};
+
+const OTHER_WORDS: Exception = Exception {
+    topology: "",
+    cases: &[],
+    allows: Allows::OtherHeaders(&[
+        "__streams.errors.exception",
+        "__streams.errors.message",
+        "__streams.errors.stacktrace",
+    ]),
+    what: "the words about what went wrong in a dead letter",
+    reason: "they are names of Java's classes and its messages",
 };
 
 const BY_SEGMENTS: Exception = Exception {

@@ -32,6 +32,8 @@ mod table_joins;
 mod tables;
 mod thread_death;
 mod threads;
+mod time_to_live;
 mod twins;
 mod versions;
+mod window_queries;
 mod windows;

@@ -67,6 +67,8 @@ pub use runtime::{
 };
 pub use topic::Topic;
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
+#[cfg(feature = "calendar")]
+pub use windows::CalendarWindows;
 pub use windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows,
 };

@@ -56,9 +56,10 @@ table! {
     low_level:
         low_level;
     processor_api:
-        loop_through_topic process_cached_store process_headers process_lru_store process_named_children
-        process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
-        process_values;
+        loop_through_topic process_cached_store process_headers process_lru_store
+        process_named_children process_punctuate_stream process_punctuate_wall
+        process_session_store process_store process_timestamped_store process_values
+        process_window_store process_window_store_unique;
     stream_joins:
         self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
         stream_stream_left stream_stream_left_after stream_stream_left_eager
@@ -83,7 +84,7 @@ table! {
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
-        bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
+        bad_value_continue bad_value_dead_letter bad_value_fail mapper_throws_continue mapper_throws_dead_letter mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;
 }
 

@@ -2,6 +2,7 @@
 //! [`stores`].
 
 mod stores;
+mod windows;
 
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use millstream::{
 pub(super) use self::stores::{
     process_cached_store, process_lru_store, process_store, process_timestamped_store,
     process_values,
+};
+pub(super) use self::windows::{
+    process_session_store, process_window_store, process_window_store_unique,
 };
 use super::{Text, java, strings};
 

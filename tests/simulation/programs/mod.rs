@@ -40,11 +40,6 @@ pub struct Ending<'a> {
 }
 
 impl Program {
-    /// Whether its tasks are of one sub-topology.
-    pub fn is_single(self) -> bool {
-        matches!(self, Self::Pass | Self::Echo | Self::Pairs)
-    }
-
     /// Whether it can read two topics.
     pub fn has_several_inputs(self) -> bool {
         matches!(self, Self::Pass | Self::Pairs)

@@ -27,6 +27,7 @@ mod table_joins;
 mod time_windowed_cogroup;
 mod time_windowed_stream;
 mod time_windowing;
+mod window_stores;
 mod windowed_by;
 
 pub use branches::Branches;

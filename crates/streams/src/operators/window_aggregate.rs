@@ -52,9 +52,9 @@ where
         if !emit_final || times.emitted >= closed_until {
             return Ok(());
         }
-        let size = windows.size();
-        let from = if times.emitted < 0 { 0 } else { (times.emitted - size).max(-1) + 1 };
-        let to = closed_until - size;
+        let ended = |until: i64| windows.last_ended(until).max(-1);
+        let from = if times.emitted < 0 { 0 } else { ended(times.emitted) + 1 };
+        let to = ended(closed_until);
         emit_closed::<K, TimeWindow, A>(ctx, store, from, to, closed_until, &headers)
     })
 }

@@ -131,7 +131,7 @@ impl<'a> Context<'a> {
         };
         match result {
             Ok(()) => Ok(()),
-            Err(error) => self.task.judge(error),
+            Err(error) => self.task.judge(error, self.output),
         }
     }
 

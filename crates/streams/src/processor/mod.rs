@@ -3,6 +3,7 @@
 
 mod api;
 mod context;
+mod dead_letters;
 mod node;
 mod output;
 mod punctuation;
@@ -21,6 +22,7 @@ pub use store::{
 
 pub(crate) use api::{FixedKeyNode, processor_node};
 pub(crate) use context::Context;
+pub(crate) use dead_letters::DeadLetters;
 pub(crate) use node::{Layer, Node, NodeEntry, NodeError, NodeResult, Outdated, take};
 pub(crate) use output::{Output, TopicHandle};
 pub(crate) use punctuation::Punctuations;
@@ -28,6 +30,6 @@ pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
     CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
-    StateStore, StoreOptions, UpdateError, Updated, VersionedStore, Wanted,
+    StateStore, StoreOptions, UpdateError, Updated, VersionedStore, Wanted, times,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

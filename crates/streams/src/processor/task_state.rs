@@ -5,7 +5,7 @@ use millstream_state::Overlay;
 
 use crate::codec::RecordContext;
 use crate::error::{BoxError, Error, ErrorPolicies, ErrorPolicy, RecordFailure, Stage};
-use crate::processor::{NodeError, NodeResult, Punctuations, StateStore};
+use crate::processor::{DeadLetters, NodeError, NodeResult, Output, Punctuations, StateStore};
 
 /// Where the record being processed came from.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,8 @@ pub(crate) struct TaskState {
     pub(crate) outdated: bool,
     /// The time as of which versioned tables are being asked.
     pub(crate) as_of: Option<i64>,
+    /// Where skipped records go, if they are kept.
+    pub(crate) dead_letters: Option<DeadLetters>,
     /// The global stores of the thread, lent while the task is at work.
     pub(crate) global: Option<Box<TaskState>>,
 }
@@ -107,7 +109,7 @@ impl TaskState {
 
     /// Applies the policy to a failure: skipped and counted, or handed up.
     #[cold]
-    pub(crate) fn judge(&mut self, error: NodeError) -> NodeResult {
+    pub(crate) fn judge(&mut self, error: NodeError, output: &mut dyn Output) -> NodeResult {
         let Error::Record(failure) = &*error else {
             return Err(error);
         };
@@ -120,6 +122,9 @@ impl TaskState {
             ErrorPolicy::Fail => Err(error),
             ErrorPolicy::Skip => {
                 self.counters.dropped += 1;
+                if let Some(dead_letters) = &self.dead_letters {
+                    dead_letters.write(failure, &self.origin, output);
+                }
                 tracing::warn!("skipped a record: {failure}");
                 Ok(())
             }

@@ -180,7 +180,15 @@ impl GlobalTask {
             let mut ctx = Context::new(nodes, state, collector, *node);
             guarded(&mut ctx, |ctx| {
                 let source = (number, *node, &**source);
-                read_record(nodes, ctx.task, ctx.output, source, &record, &mut input.partition_time)
+                read_record(
+                    nodes,
+                    ctx.task,
+                    ctx.output,
+                    source,
+                    &record,
+                    &mut input.partition_time,
+                    None,
+                )
             })?;
             records += 1;
         }

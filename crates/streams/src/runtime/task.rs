@@ -13,7 +13,9 @@ use super::task_parts::{TaskParts, read_record};
 use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector, store_times};
 use crate::error::{Error, Panic, Stage};
-use crate::processor::{Context, NodeEntry, PunctuationType, SourceNode, TaskState};
+use crate::processor::{
+    Context, DeadLetters, NodeEntry, Output, PunctuationType, SourceNode, TaskState,
+};
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
@@ -43,6 +45,8 @@ pub(crate) struct Task {
     pub(super) phase: Phase,
     /// When its database is to be written to the disk.
     pub(super) persistence: Persistence,
+    /// How far one record of the input may push stream time, in milliseconds.
+    advance_limit: Option<i64>,
 }
 
 impl Task {
@@ -62,8 +66,13 @@ impl Task {
         let names = sub.stores.iter().map(|store| topology.inner.stores[*store].name.as_str());
         let names: Vec<&str> = names.collect();
         let overlay = setup.overlay(&id.to_string(), &names, kept)?;
+        let dead_letters = match config.dead_letter_topic() {
+            Some(topic) => Some(DeadLetters::new(collector.topic(topic)?)),
+            None => None,
+        };
         let (TaskParts { nodes, sources, changelogs, inputs, .. }, mut state) =
             parts.with_state(id, sub, setup, overlay);
+        state.dead_letters = dead_letters;
         let queues = inputs.into_iter();
         let queues = queues.map(|(partition, internal)| PartitionQueue::new(partition, internal));
         let phase = match Restoration::begin(&mut state, &changelogs, start) {
@@ -86,6 +95,9 @@ impl Task {
                 .collect(),
             phase,
             persistence: Persistence::new(start.now),
+            advance_limit: config
+                .max_stream_time_advance()
+                .map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
         })
     }
 
@@ -224,6 +236,9 @@ impl Task {
             let queue = &mut self.queues[number];
             queue.advance(record.offset, next);
             let (nodes, state) = (&self.nodes, &mut self.state);
+            if let Some(dead_letters) = &mut state.dead_letters {
+                dead_letters.hold(number as u32, &batch, position);
+            }
             read_record(
                 nodes,
                 state,
@@ -231,6 +246,7 @@ impl Task {
                 (number, *node, &**source),
                 &record,
                 &mut queue.partition_time,
+                self.advance_limit.filter(|_| !queue.is_repartition),
             )?;
             processed += 1;
             if !self.state.punctuations.is_empty() {

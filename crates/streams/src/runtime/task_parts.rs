@@ -168,13 +168,15 @@ impl TaskParts {
             flushes: 0,
             outdated: false,
             as_of: None,
+            dead_letters: None,
             global: None,
         };
         (self, state)
     }
 }
 
-/// Has a source read a record of an input: `(number of the input, source node, source)`.
+/// Has a source read a record of an input: `(number of the input, source node, source)`. A record that
+/// is further ahead of stream time than `advance_limit` is dropped.
 #[inline]
 pub(super) fn read_record(
     nodes: &[NodeEntry],
@@ -183,18 +185,27 @@ pub(super) fn read_record(
     (input, node, source): (usize, u32, &dyn SourceNode),
     record: &RecordView<'_>,
     partition_time: &mut i64,
+    advance_limit: Option<i64>,
 ) -> NodeResult {
     state.origin.source = input as u32;
     state.origin.offset = record.offset;
     state.origin.timestamp = record.timestamp;
     state.origin.headers = Headers::new();
     let timestamp = source.timestamp(record, *partition_time);
-    if let Ok(timestamp) = timestamp {
+    let is_ahead = advance_limit.is_some_and(|limit| {
+        let time = timestamp.as_ref().map_or(-1, |time| *time);
+        state.stream_time >= 0 && time.saturating_sub(state.stream_time) > limit
+    });
+    if let (&Ok(timestamp), false) = (&timestamp, is_ahead) {
         *partition_time = (*partition_time).max(timestamp);
         state.stream_time = state.stream_time.max(timestamp);
     }
     let mut ctx = Context::new(nodes, state, output, node);
     ctx.run_source(|_, ctx| match timestamp {
+        Ok(timestamp) if is_ahead => {
+            ctx.drop_record(&too_far_ahead(timestamp));
+            Ok(())
+        }
         Ok(timestamp) if timestamp >= 0 => source.read(ctx, record, timestamp),
         Ok(_) => {
             ctx.drop_record("its timestamp is negative");
@@ -202,4 +213,11 @@ pub(super) fn read_record(
         }
         Err(cause) => Err(ctx.failure(Stage::Decode, cause.into())),
     })
+}
+
+#[cold]
+fn too_far_ahead(timestamp: i64) -> String {
+    format!(
+        "its timestamp {timestamp} is further ahead of stream time than `max.stream.time.advance.ms` allows"
+    )
 }

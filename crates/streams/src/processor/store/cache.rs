@@ -127,6 +127,11 @@ impl<V> WriteBackCache<V> {
         self.dirty.iter().map(|number| &self.slots[*number as usize])
     }
 
+    /// The dirty slots of a cache that keeps no order.
+    pub(super) fn unordered_dirty(&self) -> impl Iterator<Item = &Slot<V>> {
+        self.ordered.is_none().then(|| self.dirty()).into_iter().flatten()
+    }
+
     /// Takes the list of dirty slots; each is to be cleaned.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.dirty)

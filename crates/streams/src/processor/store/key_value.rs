@@ -1,12 +1,11 @@
-use std::borrow::Cow;
-use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use millstream_broker::Headers;
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_state::Overlay;
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
+use super::expiry::Expiry;
 use super::recency::Recency;
 use super::segments::Segments;
 use super::times::StoreTimes;
@@ -51,6 +50,8 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) options: StoreOptions,
     pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
+    /// How long entries live.
+    pub(super) expiry: Option<Expiry>,
     pub(super) cache: Option<WriteBackCache<V>>,
     pub(super) key_bytes: Vec<u8>,
     /// The end of a range that begins in `key_bytes`.
@@ -81,6 +82,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             options,
             key_codec,
             value_codec,
+            expiry: None,
             cache,
             key_bytes: Vec::new(),
             range_end: Vec::new(),
@@ -105,13 +107,17 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         self.logs_headers = logs_headers;
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.options.name
+    }
+
     #[cold]
     pub(super) fn format_error(&self, cause: CodecError) -> Error {
         Error::StoreFormat { store: self.options.name.to_string(), cause: cause.into() }
     }
 
     #[cold]
-    fn encode_error(&self, cause: &CodecError) -> Error {
+    pub(super) fn encode_error(&self, cause: &CodecError) -> Error {
         let name = &self.options.name;
         Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
     }
@@ -126,10 +132,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
 
     /// Appends the key as the database has it.
     #[inline]
-    fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
-        if let Some(segments) = &self.options.segments {
-            out.resize(out.len() + segments.prefix(), 0);
-        }
+    pub(super) fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
+        out.resize(out.len() + self.prefix(), 0);
         let encoded = if self.key_codec.is_null(key) {
             Err(CodecError::new("a store has no place for a null key"))
         } else {
@@ -145,7 +149,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     /// Bytes in front of a key in the database that its changelog does not have.
     #[inline]
     pub(super) fn prefix(&self) -> usize {
-        self.options.segments.as_ref().map_or(0, Segments::prefix)
+        let of_entries = usize::from(self.expiry.is_some());
+        self.options.segments.as_ref().map_or(of_entries, Segments::prefix)
     }
 
     /// Reads a key from the bytes in the database.
@@ -197,7 +202,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             return Ok((None, 0));
         }
         match overlay.get(self.options.number, key)? {
-            Some(bytes) => Ok((Some(self.decode_value(&bytes)?), bytes.len())),
+            Some(bytes) => {
+                let value = self.decode_value(&bytes)?;
+                Ok((Some(value).filter(|value| !self.is_over(value.timestamp)), bytes.len()))
+            }
             None => Ok((None, 0)),
         }
     }
@@ -227,7 +235,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(cache) = &mut self.cache
             && let Some(slot) = cache.find(&self.key_bytes)
         {
-            return Ok(cache.slot(slot).value.clone());
+            let value = cache.slot(slot).value.clone();
+            return Ok(value.filter(|value| !self.is_over(value.timestamp)));
         }
         if let Some(recency) = &mut self.recency {
             recency.note(&self.key_bytes, false);
@@ -261,13 +270,21 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(segments) = &self.options.segments {
             self.newest = self.newest.max(segments.time(&self.key_bytes).unwrap_or(-1));
         }
+        if self.expiry.is_some() {
+            self.times.store = self.times.store.max(origin.timestamp);
+        }
         let number = self.cached(overlay)?;
+        let over = self.over_until();
         if let (Some(cache), Some(number)) = (&mut self.cache, number) {
             let slot = cache.slot(number);
             let was = slot.value.is_some();
             let old = if keep_old { slot.value.clone() } else { slot.value.take() };
+            let old = old.filter(|old| over.is_none_or(|over| old.timestamp > over));
             let new = update(old).map_err(UpdateError::User)?;
             slot.value = present(&*self.value_codec, new).0;
+            if let (Some(_), Some(new)) = (&self.expiry, &slot.value) {
+                self.times.store = self.times.store.max(new.timestamp);
+            }
             slot.origin = origin.clone();
             let is = slot.value.is_some();
             cache.mark_dirty(number);
@@ -289,6 +306,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let sent_old = if self.options.sends_old { old.clone() } else { None };
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
+        if let (Some(_), Some(new)) = (&self.expiry, &new) {
+            self.times.store = self.times.store.max(new.timestamp);
+        }
         let key_bytes = std::mem::take(&mut self.key_bytes);
         let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin);
         self.key_bytes = key_bytes;
@@ -332,6 +352,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 Some(live)
             }
         };
+        if self.expiry.is_some() {
+            self.index_entry(overlay, key, value.map(|value| value.timestamp))?;
+        }
+        let bytes = value.map(|_| &*self.value_bytes);
         match live {
             Some(true) => overlay.write(number, key, bytes),
             Some(false) => self.expired += 1,
@@ -350,7 +374,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 headers,
             );
         }
-        Ok(())
+        self.sweep(overlay, output, origin)
     }
 
     /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
@@ -441,54 +465,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::User(cause)) => Err(Error::Unavailable(cause.to_string())),
         }
-    }
-
-    /// The entries of a range in byte order of their keys, cached ones included.
-    pub(crate) fn scan<'a>(
-        &'a self,
-        overlay: &'a Overlay,
-        range: KeyRange,
-        order: ScanOrder,
-    ) -> Result<impl Iterator<Item = Result<(K, Timestamped<V>), Error>> + 'a, Error> {
-        let mut cached = Vec::new();
-        for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
-            if range.contains(&slot.key) {
-                let value = self.encoded_value(slot.value.as_ref())?;
-                cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
-            }
-        }
-        let entries = overlay.scan_under(self.options.number, &range, order, cached);
-        let seen = |key: &[u8]| match &self.options.segments {
-            None => true,
-            Some(segments) => segments.is_seen(key, self.times.store),
-        };
-        let entries =
-            entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
-        Ok(entries.map(|entry| {
-            let (key, value) = entry?;
-            Ok((self.decode_key(&key)?, self.decode_value(&value)?))
-        }))
-    }
-
-    /// A range of keys as a range of their bytes.
-    pub(crate) fn encoded_range(&self, range: impl RangeBounds<K>) -> Result<KeyRange, Error> {
-        let encode = |bound: Bound<&K>| match bound {
-            Bound::Included(key) => self.encoded_key(key).map(Bound::Included),
-            Bound::Excluded(key) => self.encoded_key(key).map(Bound::Excluded),
-            Bound::Unbounded => Ok(Bound::Unbounded),
-        };
-        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
-    }
-
-    /// The key's bytes, for ranges.
-    pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        self.append_key(key, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    pub(crate) fn approximate_len(&self, overlay: &Overlay) -> u64 {
-        overlay.approximate_len(self.options.number)
     }
 }
 

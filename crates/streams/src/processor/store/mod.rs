@@ -4,11 +4,13 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod expiry;
 mod global;
 mod grace_buffer;
 mod handle;
 mod key_value;
 mod recency;
+mod scans;
 mod segments;
 mod slot_key;
 mod task_side;
@@ -16,6 +18,7 @@ mod times;
 mod versioned;
 mod versioned_handle;
 mod versions;
+mod window_ref;
 mod windows;
 
 use std::any::Any;
@@ -36,6 +39,7 @@ pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
 pub(crate) use versioned::{VersionBytes, VersionedStore};
 pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
+pub(crate) use window_ref::times;
 pub(crate) use windows::{Found, Wanted};
 
 /// A store as its task sees it, its types forgotten.

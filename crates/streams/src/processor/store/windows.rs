@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::ops::{Bound, ControlFlow};
 
-use millstream_state::{Overlay, ScanOrder};
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::KeyValueStore;
 use super::segments::{SEGMENT_BYTES, Segments};
@@ -115,7 +115,12 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             let bounds = (Bound::Included(start), Bound::Included(end));
             cache.range(bounds).filter(|slot| is_of_key(&slot.key))
         });
-        let mut slots = slots.into_iter().flatten();
+        // A cache that keeps no order is asked by queries only: what is written is found below it.
+        let mut unwritten: Vec<_> =
+            self.cache.iter().flat_map(|cache| cache.unordered_dirty()).collect();
+        unwritten.retain(|slot| is_of_key(&slot.key) && (start..=end).contains(&&*slot.key));
+        unwritten.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut slots = slots.into_iter().flatten().chain(unwritten);
         let mut next = || match order {
             ScanOrder::Forward => slots.next(),
             ScanOrder::Reverse => slots.next_back(),
@@ -168,6 +173,32 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             cached = next();
         }
         Ok(ended)
+    }
+
+    /// The windows of all keys whose times lie in `from..=to`, in order of their times and then of
+    /// their keys' bytes.
+    pub(crate) fn fetch_all(
+        &self,
+        overlay: &Overlay,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<(Windowed<K, W>, Timestamped<V>)>, Error> {
+        let Some(segments) = self.options.segments else { return Ok(Vec::new()) };
+        if from > to || to < 0 {
+            return Ok(Vec::new());
+        }
+        let start = segments.segment(from).to_be_bytes().to_vec();
+        let end = segments.segment(to).saturating_add(1).to_be_bytes().to_vec();
+        let range = KeyRange { start: Bound::Included(start), end: Bound::Excluded(end) };
+        let mut found = Vec::new();
+        for entry in self.scan(overlay, range, ScanOrder::Forward)? {
+            let (key, value) = entry?;
+            if (from..=to).contains(&key.window.time()) {
+                found.push((key, value));
+            }
+        }
+        found.sort_by_key(|(key, _)| key.window.time());
+        Ok(found)
     }
 
     /// The windows whose times lie in `from..=to`, in order of their times and then of their keys,
