@@ -88,7 +88,7 @@ planted_bugs_are_caught! {
     abort_forgotten: ForgetsAborted within 200;
     uncommitted_read: ReadsUncommitted within 50;
     revoked_task_kept: SkipsRevoked within 50;
-    unstable_offsets_answered: UnstableOffsets within 1000;
+    unstable_offsets_answered: UnstableOffsets within 1500;
     store_data_lost: LosesStoreData within 50;
     restore_from_later: RestoresFromLater within 200;
     acknowledged_before_sync: AcknowledgesBeforeSync within 50;

@@ -11,6 +11,8 @@ pub enum Shape {
     Plain,
     /// With the timestamp in front of the value.
     Timestamped,
+    /// In chains of versions; judged by what joins find in them.
+    Versions,
     /// With the number of the segment in front of the key, and perhaps an index of their times.
     Windows {
         indexed: bool,
@@ -68,7 +70,7 @@ impl Shape {
                 continue;
             };
             let is_timestamped = match self {
-                Self::Plain => false,
+                Self::Plain | Self::Versions => false,
                 Self::Timestamped => true,
                 Self::Windows { timestamped, .. } => timestamped,
             };
@@ -85,7 +87,7 @@ impl Shape {
     /// What a database holds, without its index.
     pub fn held<'a>(self, entries: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Entries {
         let in_front = match self {
-            Self::Plain | Self::Timestamped => 0,
+            Self::Plain | Self::Timestamped | Self::Versions => 0,
             Self::Windows { indexed, .. } => 8 + usize::from(indexed),
         };
         let is_index = |key: &[u8]| in_front == 9 && key.get(8) != Some(&0);

@@ -283,23 +283,28 @@ impl Task {
         Ok(())
     }
 
-    /// Offsets to commit.
+    /// Offsets to commit. Where stores know of time every input is told of it, moved or not: of what
+    /// lies beside several offsets nothing says which is the latest.
     pub(super) fn offsets(&mut self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-        self.positions_of(PartitionQueue::has_moved)
+        let kept = store_times::kept(&mut self.state.stores);
+        let has_moved = self.queues.iter().any(PartitionQueue::has_moved);
+        let all = has_moved && !kept.is_empty();
+        self.positions_of(&kept, |queue| all || queue.has_moved())
     }
 
     /// Where it stands in each input, moved or not.
     pub(super) fn positions(&mut self) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-        self.positions_of(|_| true)
+        let kept = store_times::kept(&mut self.state.stores);
+        self.positions_of(&kept, |_| true)
     }
 
     fn positions_of(
-        &mut self,
+        &self,
+        kept: &[(String, i64)],
         wanted: impl Fn(&PartitionQueue) -> bool,
     ) -> Vec<(TopicPartition, OffsetAndMetadata)> {
-        let kept = store_times::kept(&mut self.state.stores);
         let queues = self.queues.iter().filter(|queue| wanted(queue));
-        queues.map(|queue| (queue.partition.clone(), queue.position(&kept))).collect()
+        queues.map(|queue| (queue.partition.clone(), queue.position(kept))).collect()
     }
 
     /// Bytes of store writes that wait for a commit.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millstream::{EmitStrategy, JoinWindows, KStream, TimeWindows};
+use millstream::{EmitStrategy, JoinWindows, KStream, Materialized, TimeWindows};
 
 use super::{Sides, id, row, write};
 use crate::random::Random;
@@ -115,15 +115,23 @@ fn count(joined: &KStream<String, String>, n: usize) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableLookup {
     left: bool,
+    /// For how long versions of rows are kept, in milliseconds.
+    history: Option<u64>,
 }
 
 impl TableLookup {
     pub(super) fn choose(random: &mut Random) -> Self {
-        Self { left: random.chance(500) }
+        let history = random.pick(&[None, None, Some(50), Some(10_000), Some(200_000)]);
+        Self { left: random.chance(500), history }
     }
 
     pub(super) fn add(self, sides: &Sides, n: usize) {
-        let rows = sides.right.map_values(|value| row(&value)).to_table(format!("rows-{n}"));
+        let name = format!("rows-{n}");
+        let store = match self.history {
+            Some(history) => Materialized::versioned(name, Duration::from_millis(history)),
+            None => Materialized::new(name),
+        };
+        let rows = sides.right.map_values(|value| row(&value)).to_table(store);
         let joined = if self.left {
             sides
                 .left
@@ -132,5 +140,11 @@ impl TableLookup {
             sides.left.join_table(&rows, |_, left, row| pair(Some(&left), row.as_deref()))
         };
         write(&joined, n);
+    }
+
+    pub(super) fn stores(self, n: usize) -> Vec<KeptStore> {
+        let shape = if self.history.is_some() { Shape::Versions } else { Shape::Timestamped };
+        let rows = KeptStore::new(format!("rows-{n}"), shape);
+        vec![if self.history.is_some() { rows.alone() } else { rows }]
     }
 }

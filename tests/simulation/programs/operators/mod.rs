@@ -72,7 +72,7 @@ impl Operator {
     /// Adds it to a topology; `n` tells what it makes from what others make.
     fn add(self, sides: &Sides, n: usize) {
         match self {
-            Self::Windowed(windowed) => windowed.add(&sides.all, n),
+            Self::Windowed(windowed) => windowed.add(sides, n),
             Self::StreamJoin(join) => join.add(sides, n),
             Self::TableLookup(lookup) => lookup.add(sides, n),
             Self::TableJoin(join) => join.add(sides, n),
@@ -85,7 +85,7 @@ impl Operator {
         match self {
             Self::Windowed(windowed) => windowed.stores(n, is_cached),
             Self::StreamJoin(join) => join.stores(n),
-            Self::TableLookup(_) => vec![KeptStore::table(format!("rows-{n}"))],
+            Self::TableLookup(lookup) => lookup.stores(n),
             Self::TableJoin(join) => join.stores(n, is_cached),
             Self::ForeignKey(_) => tables::foreign_key_stores(n),
             Self::Limit(_) => tables::limit_stores(n),

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use millstream::{
-    BufferConfig, EmitStrategy, KStream, KTable, Materialized, SessionWindows, SlidingWindows,
-    Suppressed, TimeWindowedStream, TimeWindows, UnlimitedWindows, Window, Wire,
+    BufferConfig, EmitStrategy, KTable, Materialized, SessionWindows, SlidingWindows, Suppressed,
+    TimeWindowedStream, TimeWindows, UnlimitedWindows, Window, Wire,
 };
 
-use super::{Sameness, id, write};
+use super::{Sameness, Sides, id, write};
 use crate::random::Random;
 use crate::store_shape::{KeptStore, Shape};
 
@@ -35,6 +35,8 @@ enum Fold {
     Reduce,
     /// A number in which the order of the records counts.
     Aggregate,
+    /// As that, with a stream of its own for each side, each with its own time.
+    Cogroup,
 }
 
 /// A windowed aggregation.
@@ -56,6 +58,10 @@ fn add(sum: i64, value: &str) -> i64 {
     sum.wrapping_mul(31).wrapping_add(id(value).parse().unwrap_or(-1))
 }
 
+fn merge(_: &String, a: i64, b: i64) -> i64 {
+    a.wrapping_mul(37) ^ b
+}
+
 impl Windowed {
     pub(super) fn choose(random: &mut Random) -> Self {
         let kind = match random.below(9) {
@@ -71,13 +77,14 @@ impl Windowed {
             6..8 => Kind::Sessions { gap: random.between(1, 80) },
             _ => Kind::Unlimited,
         };
-        let fold = random.pick(&[Fold::Count, Fold::Reduce, Fold::Aggregate, Fold::Aggregate]);
+        let fold = random.pick(&[Fold::Count, Fold::Reduce, Fold::Aggregate, Fold::Cogroup]);
         let emit = random.pick(&[Emit::Updates, Emit::Closed, Emit::Suppressed]);
+        let closes = kind != Kind::Unlimited && fold != Fold::Cogroup;
         Self {
             kind,
             grace: random.pick(&[0, 10, 50, 100]),
             kept: random.pick(&[0, 0, 100, 100_000]),
-            emit: if kind == Kind::Unlimited { Emit::Updates } else { emit },
+            emit: if closes { emit } else { Emit::Updates },
             fold,
         }
     }
@@ -89,6 +96,8 @@ impl Windowed {
             // A session that the store hides already may still be in the cache, and be merged: Kafka
             // Streams keeps sessions for less time than late records can find them in.
             Kind::Sessions { gap } if self.kept < gap => Sameness::Loose,
+            // The store's time may be far ahead of that of one of the streams.
+            _ if self.fold == Fold::Cogroup && self.kind != Kind::Unlimited => Sameness::Loose,
             _ => Sameness::Thinned,
         }
     }
@@ -121,8 +130,11 @@ impl Windowed {
         if self.emit == Emit::Suppressed { store.without_cache() } else { store }
     }
 
-    pub(super) fn add(self, input: &KStream<String, String>, n: usize) {
-        let grouped = input.group_by_key();
+    pub(super) fn add(self, sides: &Sides, n: usize) {
+        if self.fold == Fold::Cogroup {
+            return self.cogroup(sides, n);
+        }
+        let grouped = sides.all.group_by_key();
         let grace = ms(self.grace);
         match self.kind {
             Kind::Hopping { size, advance } => {
@@ -140,8 +152,7 @@ impl Windowed {
                 match self.fold {
                     Fold::Count => self.finish(windowed.count(self.store(n)), n),
                     Fold::Reduce => self.finish(windowed.reduce(self.store(n), |_, b| b), n),
-                    Fold::Aggregate => {
-                        let merge = |_: &String, a: i64, b: i64| a.wrapping_mul(37) ^ b;
+                    Fold::Aggregate | Fold::Cogroup => {
                         let sum = |_: &String, value: String, sum| add(sum, &value);
                         self.finish(windowed.aggregate(self.store(n), || 1, sum, merge), n);
                     }
@@ -155,9 +166,36 @@ impl Windowed {
         match self.fold {
             Fold::Count => self.finish(windowed.count(self.store(n)), n),
             Fold::Reduce => self.finish(windowed.reduce(self.store(n), |_, b| b), n),
-            Fold::Aggregate => {
+            Fold::Aggregate | Fold::Cogroup => {
                 let sum = |_: &String, value: String, sum| add(sum, &value);
                 self.finish(windowed.aggregate(self.store(n), || 1, sum), n);
+            }
+        }
+    }
+
+    fn cogroup(self, sides: &Sides, n: usize) {
+        let left = sides.left.group_by_key();
+        let both = left.cogroup(|_, value: String, sum: i64| add(sum, &value));
+        let right = sides.right.group_by_key();
+        let both = both.cogroup(&right, |_, value: String, sum| !add(sum, &value));
+        let grace = ms(self.grace);
+        let store = self.store(n);
+        match self.kind {
+            Kind::Hopping { size, advance } => {
+                let windows = TimeWindows::hopping(ms(size), ms(advance)).grace(grace);
+                self.finish(both.windowed_by(windows).aggregate(store, || 1), n);
+            }
+            Kind::Sliding { difference } => {
+                let windows = SlidingWindows::of_time_difference(ms(difference)).grace(grace);
+                self.finish(both.windowed_by(windows).aggregate(store, || 1), n);
+            }
+            Kind::Unlimited => {
+                let windows = UnlimitedWindows::new();
+                self.finish(both.windowed_by(windows).aggregate(store, || 1), n);
+            }
+            Kind::Sessions { gap } => {
+                let windows = SessionWindows::of_inactivity_gap(ms(gap)).grace(grace);
+                self.finish(both.windowed_by(windows).aggregate(store, || 1, merge), n);
             }
         }
     }
