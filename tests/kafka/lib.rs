@@ -9,6 +9,7 @@ mod broker_jars;
 mod folder;
 mod installation;
 mod java_jars;
+mod java_programs;
 mod java_topics;
 mod java_word_count;
 mod jvm;
@@ -18,6 +19,7 @@ mod ports;
 mod proxy;
 mod server;
 
+pub use java_programs::JavaPrograms;
 pub use java_topics::JavaTopics;
 pub use java_word_count::{JavaOptions, JavaWordCount};
 pub use options::KafkaOptions;
