@@ -36,8 +36,14 @@ impl Live {
         if answer.get("refused").is_some() {
             return None;
         }
-        Some((difference(program, &answer)?, answer))
+        let difference = difference(program, &answer)?;
+        (!is_refused_on_purpose(&difference)).then_some((difference, answer))
     }
+}
+
+/// What millstream does not build where Kafka Streams gives results that nobody can want.
+fn is_refused_on_purpose(difference: &str) -> bool {
+    difference.contains("come from one table and change at once")
 }
 
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -49,8 +55,8 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 
 /// What kind of a difference it is, so that shrinking does not wander off to another.
 fn sort_of(difference: &str) -> String {
-    let words = difference.split([':', ',']).next().unwrap_or_default();
-    words.chars().filter(|c| !c.is_ascii_digit()).collect()
+    let place = difference.split(", record").next().unwrap_or_default();
+    place.chars().filter(|c| !c.is_ascii_digit()).take(120).collect()
 }
 
 #[test]
@@ -71,7 +77,8 @@ fn random_programs_give_what_kafka_streams_gives() {
         for operator in &program.operators {
             *operators.entry(operator.op.clone()).or_default() += 1;
         }
-        let Some(found) = difference(&program, &answer) else {
+        let found = difference(&program, &answer);
+        let Some(found) = found.filter(|found| !is_refused_on_purpose(found)) else {
             continue;
         };
         let sort = sort_of(&found);

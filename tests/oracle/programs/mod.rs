@@ -66,19 +66,30 @@ fn difference(program: &Program, answer: &serde_json::Value) -> Option<String> {
 
 fn compare(program: &Program, answer: &serde_json::Value) -> Result<(), String> {
     let topology = topology(program)?;
-    let describe = answer["describe"].as_str().unwrap_or_default();
-    if describe != topology.describe() {
-        let differing = describe.lines().map(Some).chain([None]);
-        let actual = topology.describe();
-        let mut pairs = differing.zip(actual.lines().map(Some).chain([None]));
-        let pair = pairs.find(|(a, b)| a != b);
-        return Err(format!("describe: (expected, actual) = {pair:?}"));
+    let describe = sorted(answer["describe"].as_str().unwrap_or_default());
+    let actual = sorted(&topology.describe());
+    if describe != actual {
+        let differing = describe.iter().zip(&actual).find(|(a, b)| a != b);
+        return Err(format!("describe: (expected, actual) = {differing:?}"));
     }
     let case: Case = Case::deserialize(answer).map_err(|error| format!("the answer: {error}"))?;
     let others = program.loosely_logged();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     let allows = (!others.is_empty()).then_some(Allows::OtherOn(&others));
     runner::run(&topology, None, &case, allows, Arc::new(MemoryBackend)).map_err(|difference| difference.to_string())
+}
+
+/// The lines of a `describe()`. Of its order, which follows that of a hash map and of trees that are
+/// changed under way, the recorded topologies tell.
+fn sorted(describe: &str) -> Vec<String> {
+    let sort = |line: &str| {
+        let mut names: Vec<&str> = line.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    let mut lines: Vec<String> = describe.lines().map(sort).collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[test]

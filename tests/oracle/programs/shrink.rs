@@ -92,7 +92,9 @@ fn simpler_details(program: &mut Program, differs: &mut impl FnMut(&Program) -> 
         attempt(program, &|program| program.operators[at].no_cache = false);
         attempt(program, &|program| program.operators[at].no_log = false);
         attempt(program, &|program| program.operators[at].grace = 0);
-        attempt(program, &|program| program.operators[at].by = None);
+        if program.operators[at].is("aggregate") {
+            attempt(program, &|program| program.operators[at].by = None);
+        }
         attempt(program, &|program| program.operators[at].versioned = None);
         attempt(program, &|program| program.operators[at].records = None);
     }

@@ -354,7 +354,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-MERGE-");
         let mut parents = vec![self.node];
         if Rc::ptr_eq(&self.graph, &other.graph) {
-            parents.push(other.node);
+            // Merged with itself it is itself.
+            parents.extend((other.node != self.node).then_some(other.node));
         } else {
             graph.problems.push(format!(
                 "'{name}' merges streams of two builders: make both with the same StreamsBuilder"

@@ -15,6 +15,7 @@ import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.internals.CachedStateStore;
 
 /** What the stores of tables hold. Of the stores inside joins and suppressions the changelogs tell. */
 final class ProgramStores {
@@ -27,6 +28,10 @@ final class ProgramStores {
             StateStore store = named.getValue();
             if (named.getKey().contains("join-store") || named.getKey().contains("-subscription-store")) {
                 continue;
+            }
+            if (store instanceof CachedStateStore<?, ?> cached) {
+                // All of it has been written, and clean entries would show what the store has let go.
+                cached.clearCache();
             }
             if (store instanceof TimestampedWindowStore) {
                 ArrayNode entries = add(stores, named.getKey(), "timestamped-window");

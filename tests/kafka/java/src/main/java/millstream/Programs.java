@@ -25,6 +25,7 @@ import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.test.TestRecord;
@@ -49,7 +50,15 @@ public final class Programs {
             BufferedReader programs = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
             PrintStream answers = new PrintStream(new java.io.BufferedOutputStream(socket.getOutputStream()), false, StandardCharsets.UTF_8);
             for (String line = programs.readLine(); line != null; line = programs.readLine()) {
-                answers.print(JSON.writeValueAsString(answer(JSON.readTree(line), Path.of(args[1]))) + "\n");
+                ObjectNode answer;
+                try {
+                    answer = answer(JSON.readTree(line), Path.of(args[1]));
+                } catch (Exception | Error broken) {
+                    java.io.StringWriter told = new java.io.StringWriter();
+                    broken.printStackTrace(new java.io.PrintWriter(told));
+                    answer = JSON.createObjectNode().put("refused", told.toString());
+                }
+                answers.print(JSON.writeValueAsString(answer) + "\n");
                 answers.flush();
             }
         }
@@ -62,6 +71,8 @@ public final class Programs {
         config.put("application.id", "app");
         config.put("bootstrap.servers", "nobody:1");
         config.put("state.dir", state.toString());
+        config.put("default.key.serde", Serdes.StringSerde.class.getName());
+        config.put("default.value.serde", Serdes.StringSerde.class.getName());
         program.get("config").properties().forEach(entry -> config.put(entry.getKey(), entry.getValue().asText()));
         Topology topology;
         try {
