@@ -5,7 +5,8 @@ use std::time::Duration;
 use millstream::{
     BufferConfig, EmitStrategy, GlobalTable, GroupedStream, JoinWindows, KStream, KTable,
     Materialized, Repartitioned, SessionWindow, SessionWindows, SlidingWindows, StreamJoined,
-    StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, Window, Windowed, Wire,
+    StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, Window, Windowed,
+    Wire,
 };
 
 use super::super::topologies::Text;
@@ -130,9 +131,9 @@ impl Builder<'_> {
             "stream" => Built::Stream(self.builder.stream(self.topic())),
             "table" => Built::Table(self.builder.table(self.topic(), self.store())),
             "global_table" => Built::Global(self.builder.global_table(self.topic(), self.store())),
-            "map_values" => self.named_stream(
-                self.stream(0).map_values_with_key(move |k, v| value(&f, k, v)),
-            ),
+            "map_values" => {
+                self.named_stream(self.stream(0).map_values_with_key(move |k, v| value(&f, k, v)))
+            }
             "map" => self.named_stream(self.stream(0).map(move |k, v| {
                 let by = key(&by, &k, &v);
                 (by, value(&f, &k, v))
@@ -179,9 +180,8 @@ impl Builder<'_> {
                 let (left, right) = (self.stream(0), self.stream(1));
                 Built::Stream(match kind {
                     "inner" => left.join(right, windows, joined, move |_, l, r| join(&f, l, r)),
-                    "left" => left.left_join(right, windows, joined, move |_, l, r| {
-                        join(&f, l, r.flatten())
-                    }),
+                    "left" => left
+                        .left_join(right, windows, joined, move |_, l, r| join(&f, l, r.flatten())),
                     _ => left.outer_join(right, windows, joined, move |_, l, r| {
                         join(&f, l.flatten(), r.flatten())
                     }),
@@ -233,9 +233,8 @@ impl Builder<'_> {
             "table_map_values" => match self.of(0) {
                 Built::Windows(table) => Built::Windows(self.map_windows(table)),
                 Built::Sessions(table) => Built::Sessions(self.map_windows(table)),
-                _ => self.finished_table(
-                    self.table(0).map_values_with_key(move |k, v| value(&f, k, v)),
-                ),
+                _ => self
+                    .finished_table(self.table(0).map_values_with_key(move |k, v| value(&f, k, v))),
             },
             "table_aggregate" => {
                 let by = move |k: &Text, v: Text| (key(&by, k, &v), v);

@@ -14,17 +14,44 @@ const REDUCERS: &[&str] = &["concat", "concat", "max", "last", "null_b"];
 const INNER_LEFT: &[&str] = &["inner", "left"];
 const ALL_KINDS: &[&str] = &["inner", "left", "outer"];
 const OF_STREAMS: &[&str] = &[
-    "map_values", "map", "select_key", "filter", "filter_not", "flat_map", "flat_map_values",
-    "peek", "split", "repartition", "to_table", "aggregate", "aggregate", "aggregate", "aggregate",
+    "map_values",
+    "map",
+    "select_key",
+    "filter",
+    "filter_not",
+    "flat_map",
+    "flat_map_values",
+    "peek",
+    "split",
+    "repartition",
+    "to_table",
+    "aggregate",
+    "aggregate",
+    "aggregate",
+    "aggregate",
 ];
 const OF_TABLES: &[&str] = &[
-    "table_filter", "table_map_values", "table_aggregate", "table_aggregate", "suppress",
-    "to_stream", "to_stream",
+    "table_filter",
+    "table_map_values",
+    "table_aggregate",
+    "table_aggregate",
+    "suppress",
+    "to_stream",
+    "to_stream",
 ];
 const OF_WINDOWS: &[&str] = &["table_filter", "table_map_values", "suppress", "to_stream"];
 const PAIRS: &[&str] = &[
-    "merge", "stream_join", "stream_join", "join_table", "join_global", "table_join",
-    "table_join", "foreign_key_join", "foreign_key_join", "foreign_key_join", "cogroup",
+    "merge",
+    "stream_join",
+    "stream_join",
+    "join_table",
+    "join_global",
+    "table_join",
+    "table_join",
+    "foreign_key_join",
+    "foreign_key_join",
+    "foreign_key_join",
+    "cogroup",
 ];
 
 fn one_of(random: &mut Random, choices: &[&str]) -> Option<String> {

@@ -76,7 +76,8 @@ fn compare(program: &Program, answer: &serde_json::Value) -> Result<(), String> 
     let others = program.loosely_logged();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     let allows = (!others.is_empty()).then_some(Allows::OtherOn(&others));
-    runner::run(&topology, None, &case, allows, Arc::new(MemoryBackend)).map_err(|difference| difference.to_string())
+    runner::run(&topology, None, &case, allows, Arc::new(MemoryBackend))
+        .map_err(|difference| difference.to_string())
 }
 
 /// The lines of a `describe()`. Of its order, which follows that of a hash map and of trees that are

@@ -152,9 +152,10 @@ impl Program {
     /// cache the old values in the buffer of a suppression of windows.
     pub(super) fn loosely_logged(&self) -> Vec<String> {
         let kinds = self.kinds();
-        let suppressions = self.operators.iter().filter(|operator| {
-            operator.is("suppress") && kinds[operator.of[0]] != Kind::Table
-        });
+        let suppressions = self
+            .operators
+            .iter()
+            .filter(|operator| operator.is("suppress") && kinds[operator.of[0]] != Kind::Table);
         let names = suppressions.filter_map(|operator| operator.name.as_deref());
         names.map(|name| format!("app-{name}-store-changelog")).collect()
     }

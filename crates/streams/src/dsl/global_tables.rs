@@ -247,6 +247,7 @@ impl<K: Data, V: Wire> KStream<K, V> {
                 f.clone(),
             )
         });
+        graph.nodes[node].takes_null_keys = keeps_all;
         drop(graph);
         KStream::new(self.graph.clone(), node, self.key_changed)
     }

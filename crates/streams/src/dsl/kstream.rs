@@ -470,7 +470,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     }
 
     /// Sends the stream through a topic of the application's own, partitioned by its present key.
-    /// Records without a key are dropped.
+    /// Records without a key are dropped, unless a left or outer join stands behind, which takes them.
     ///
     /// ```
     /// # use millstream::testing::check;
@@ -485,26 +485,24 @@ impl<K: Data, V: Data> KStream<K, V> {
         let how = how.into();
         let mut graph = self.graph.borrow_mut();
         let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
-        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions, false);
+        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
         drop(graph);
         Self::new(self.graph.clone(), node, false)
     }
 
-    /// Adds a repartitioning whose records are read as `R`; records without a key pass only if
-    /// `keeps_null_keys`.
+    /// Adds a repartitioning whose records are read as `R`.
     pub(super) fn add_repartition<R: Wire>(
         &self,
         graph: &mut Graph,
         base: &str,
         partitions: Option<u32>,
-        keeps_null_keys: bool,
     ) -> usize
     where
         K: Wire,
         V: Wire,
     {
         let (written, read) = (Topic::<K, V>::new(base), WireCodec::<R>::shared());
-        add_repartition(graph, self.node, base, partitions, keeps_null_keys, written, read)
+        add_repartition(graph, self.node, base, partitions, written, read)
     }
 
     /// The stream as a table, kept in the store that `store` names: the latest value of each key.
@@ -525,7 +523,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-TOTABLE-");
         let repartitioned = self.key_changed;
         let parent = if repartitioned {
-            self.add_repartition::<V>(&mut graph, &name, None, false)
+            self.add_repartition::<V>(&mut graph, &name, None)
         } else {
             self.node
         };
