@@ -1,7 +1,7 @@
 //! A real Kafka for tests and benches: [`KafkaServer`] starts one from the jars of Maven Central, a
 //! [`Proxy`] in front of it holds, drops or cuts chosen requests, [`JavaWordCount`] is Kafka Streams
 //! itself on the same topics,
-//! and [`kills`] has an application die again and again.
+//! [`JavaPrograms`] its test driver, and [`kills`] has an application die again and again.
 //!
 //! `cargo run -p millstream-kafka-server` starts one by hand.
 

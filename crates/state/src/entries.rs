@@ -139,8 +139,7 @@ impl Entries {
     /// Where the entries between two keys lie, in byte order of the keys, from both ends.
     pub(crate) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> KeyRun<'_, At> {
         let key = |at| key(&self.pieces, at);
-        let order =
-            self.order.get_or_init(|| KeyOrder::of(self.table.iter().map(|p| p.at), key));
+        let order = self.order.get_or_init(|| KeyOrder::of(self.table.iter().map(|p| p.at), key));
         order.range(bounds, key)
     }
 

@@ -168,12 +168,7 @@ impl<N: Copy> KeyOrder<N> {
     }
 
     /// Where the keys from `wanted` on begin, or those behind it.
-    fn position<'k>(
-        &self,
-        wanted: &[u8],
-        behind: bool,
-        key: &impl Fn(N) -> &'k [u8],
-    ) -> Position {
+    fn position<'k>(&self, wanted: &[u8], behind: bool, key: &impl Fn(N) -> &'k [u8]) -> Position {
         let Some(number) = self.block_of(wanted, key) else { return (0, 0) };
         let place = place(&self.blocks[number], wanted, behind, key);
         if place == self.blocks[number].len() { (number + 1, 0) } else { (number, place) }
@@ -250,7 +245,8 @@ mod tests {
         let keys: Vec<Vec<u8>> = (0..3000u64)
             .map(|n| {
                 let mixed = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-                [&[0; 15][..(n % 16) as usize], &mixed[..(n % 7) as usize], &n.to_be_bytes()].concat()
+                [&[0; 15][..(n % 16) as usize], &mixed[..(n % 7) as usize], &n.to_be_bytes()]
+                    .concat()
             })
             .collect();
         let key = |at: u32| &*keys[at as usize];
@@ -281,7 +277,8 @@ mod tests {
                     if from == to {
                         continue;
                     }
-                    let wanted: Vec<u32> = model.range::<[u8], _>(bounds).map(|(_, n)| *n).collect();
+                    let wanted: Vec<u32> =
+                        model.range::<[u8], _>(bounds).map(|(_, n)| *n).collect();
                     assert_eq!(order.range(bounds, key).collect::<Vec<_>>(), wanted);
                     let mut back: Vec<u32> = order.range(bounds, key).rev().collect();
                     back.reverse();

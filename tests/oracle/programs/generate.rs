@@ -96,6 +96,9 @@ pub(super) fn program(seed: u64) -> Program {
     write_ends(&mut random, &mut program);
     let steps = random.between(5, 40);
     let mut now = random.pick(&[0, 5, 100, 1_000_000]);
+    if unit > 1000 {
+        now += 10_000_000;
+    }
     let topics: Vec<&str> = TOPICS[..sources].to_vec();
     program.steps = (0..steps).map(|_| step(&mut random, &topics, &mut now, unit)).collect();
     if has_bare_sessions(&program) {

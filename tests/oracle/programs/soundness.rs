@@ -36,6 +36,16 @@ pub(super) fn is_sound(program: &Program) -> bool {
             None => return false,
         }
     }
+    // Kafka Streams fails ("segment interval has changed") where the gap of a session reaches further
+    // than a segment before the epoch.
+    let first = program.steps.iter().filter_map(|step| step.input.ts).min().unwrap_or(i64::MAX);
+    let is_early = |operator: &Operator| {
+        let is_session = operator.windows.as_deref() == Some("session");
+        is_session && operator.size >= 60_000 && (operator.size as i64) > first
+    };
+    if program.operators.iter().any(is_early) {
+        return false;
+    }
     // Kafka Streams loses the headers of what updates a session without a cache.
     !has_bare_sessions(program) || program.steps.iter().all(|step| step.input.headers.is_empty())
 }
@@ -105,11 +115,6 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
         "aggregate" | "cogroup" => {
             next.key_changed = false;
             next.bursts |= operator.windows.is_some();
-            // Kafka Streams fails where it iterates over the sessions in a cache: "segment interval has
-            // changed".
-            let is_session = operator.windows.as_deref() == Some("session");
-            let is_long = operator.size + operator.grace > 120_000;
-            sound &= !(op == "cogroup" && is_session && is_long);
             // There Kafka Streams trips over a null.
             let is_sliding = operator.windows.as_deref() == Some("sliding");
             sound &= !(is_sliding && operator.f() == "null_b");
