@@ -67,9 +67,9 @@ pub(super) fn program(seed: u64) -> Program {
     }
     // The scale of time: some windows reach over several segments of a store.
     let unit = random.pick(&[1, 1, 1, 1000, 20_000]);
-    let sources = random.between(1, 4) as usize;
+    let sources = random.pick(&[1, 2, 2, 3, 3, 4]);
     for topic in &TOPICS[..sources] {
-        let op = random.pick(&["stream", "stream", "stream", "table", "table", "global_table"]);
+        let op = random.pick(&["stream", "stream", "table", "table", "table", "global_table"]);
         let operator = source(&mut random, program.operators.len(), op, topic, unit);
         program.operators.push(operator);
     }
@@ -208,7 +208,12 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
             operator.limit = unit * random.between(0, 30);
             operator.records = random.chance(300).then(|| random.between(1, 3) as usize);
         }
-        "table_join" => operator.kind = one_of(random, ALL_KINDS),
+        "table_join" => {
+            operator.kind = one_of(random, ALL_KINDS);
+            if operator.f() != "plus" {
+                operator.store = store.clone();
+            }
+        }
         _ => {}
     }
     if operator.op == "join_global" {
@@ -216,7 +221,7 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
     }
     let is_view = ["table_filter", "table_map_values", "table_join"].contains(&&*operator.op);
     let of_windows = operator.of.first().is_some_and(|of| kinds[*of] != Kind::Table);
-    if is_view && !of_windows && random.chance(400) {
+    if is_view && operator.store.is_none() && !of_windows && random.chance(400) {
         operator.store = store;
     }
     operator

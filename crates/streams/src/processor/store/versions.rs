@@ -112,22 +112,21 @@ impl Versions {
         time: i64,
         newest: i64,
     ) -> Result<(Option<Row>, Option<i64>), StateError> {
-        let mut open = None;
+        let mut open: Option<Row> = None;
         for segment in self.segments.segment(time)..=self.segments.segment(newest) {
             let (start, at) = (row_key(segment, key, 0), row_key(segment, key, time));
             let end = row_key(segment, key, i64::MAX);
-            if open.is_none() {
-                let until =
-                    KeyRange { start: Bound::Included(start), end: Bound::Included(at.clone()) };
-                let before = overlay.scan(self.store, &until, ScanOrder::Reverse).next();
-                if let Some(row) = before.transpose()?.map(|(key, row)| read_row(&key, &row))
-                    && row.to > time
-                {
-                    if row.to != NO_END {
-                        return Ok((Some(row), None));
-                    }
-                    open = Some(row);
+            let until =
+                KeyRange { start: Bound::Included(start), end: Bound::Included(at.clone()) };
+            let before = overlay.scan(self.store, &until, ScanOrder::Reverse).next();
+            if let Some(row) = before.transpose()?.map(|(key, row)| read_row(&key, &row))
+                && row.to > time
+            {
+                // A delete has no end in its row, whatever came after it.
+                if row.to != NO_END {
+                    return Ok((Some(row), None));
                 }
+                open = Some(row);
             }
             let after = KeyRange { start: Bound::Excluded(at), end: Bound::Included(end) };
             if let Some(entry) = overlay.scan(self.store, &after, ScanOrder::Forward).next() {
