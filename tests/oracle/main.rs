@@ -4,6 +4,7 @@
 mod case;
 mod difference;
 mod exceptions;
+mod programs;
 mod runner;
 mod store_reader;
 mod topologies;

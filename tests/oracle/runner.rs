@@ -27,7 +27,7 @@ pub(crate) fn run(
     topology: &Topology,
     described: Option<&TopologyDescription>,
     case: &Case,
-    allows: Option<Allows>,
+    allows: Option<Allows<'_>>,
     state: Arc<dyn StateBackend>,
 ) -> Result<(), Difference> {
     let mut driver = open(topology, case, state).map_err(|error| failed("start", &error))?;

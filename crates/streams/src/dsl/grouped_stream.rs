@@ -169,7 +169,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     pub(super) fn parent<R: Wire>(&self, graph: &mut Graph, store: &str) -> usize {
         let base = self.name.as_deref().unwrap_or(store);
         match self.stream.key_changed {
-            true => self.stream.add_repartition::<R>(graph, base, None, false),
+            true => self.stream.add_repartition::<R>(graph, base, None),
             false => self.stream.node,
         }
     }

@@ -63,27 +63,27 @@ pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<
 }
 
 /// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source. What
-/// is written as `V` may be read as `R`. Records without a key pass only if `keeps_null_keys`.
+/// is written as `V` may be read as `R`. Records without a key pass only where something behind takes
+/// them.
 pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     graph: &mut Graph,
     parent: usize,
     base: &str,
     partitions: Option<u32>,
-    keeps_null_keys: bool,
     written: Topic<K, V>,
     read: Arc<dyn Codec<R>>,
 ) -> usize {
     let names = graph.repartition_names(base);
     let key = written.key.clone();
     let filter_key = key.clone();
-    let filter = graph.add_processor(names.filter, vec![parent], move |_| {
-        operators::repartition_filter::<K, V>(filter_key.clone(), keeps_null_keys)
+    let filter = graph.add_processor(names.filter, vec![parent], move |setup| {
+        operators::repartition_filter::<K, V>(filter_key.clone(), setup.null_keys_taken)
     });
     let formats = SinkFormats { window_suffix: 0, ..written.into() };
     let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
     let source = add_internal_source(graph, names.source, names.topic, partitions, key, read);
     if let Some(spec) = graph.repartitions.last_mut() {
-        spec.nodes = Some(RepartitionNodes { parent, filter, sink, source, keeps_null_keys });
+        spec.nodes = Some(RepartitionNodes { parent, filter, sink, source });
     }
     source
 }

@@ -117,7 +117,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let source = self.key_changed.then(|| {
             // Without a name of its own the topic is called after what is repartitioned.
             let base = graph.nodes[self.node].name.clone();
-            self.add_repartition::<V>(&mut graph, &base, None, keeps_null_keys)
+            self.add_repartition::<V>(&mut graph, &base, None)
         });
         let name = graph.new_name(prefix);
         let mut reads = vec![table.node];
@@ -164,6 +164,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             graph.rename(node, &name);
         }
         graph.nodes[node].reads = reads;
+        graph.nodes[node].takes_null_keys = keeps_null_keys;
         graph.keyed.push(node);
         if let Some(source) = source {
             graph.name_repartition_after(node, source);

@@ -105,6 +105,7 @@ impl TaskParts {
                 sends_old: spec.sends_old,
                 shares_store: spec.shares_store,
                 behind_versions: parts.is_behind_versions(*node),
+                null_keys_taken: parts.are_null_keys_taken(*node),
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {

@@ -192,6 +192,33 @@ impl TopologyParts {
         self.nodes[node].parents.iter().any(|parent| self.is_versioned(*parent))
     }
 
+    /// Whether anything behind a node, however far, takes null keys (Kafka's
+    /// `NodesWithRelaxedNullKeyJoinDownstream`).
+    pub(crate) fn are_null_keys_taken(&self, node: usize) -> bool {
+        let (mut open, mut seen) = (vec![node], BTreeSet::from([node]));
+        while let Some(above) = open.pop() {
+            let written = match &self.nodes[above].kind {
+                NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } if topic.internal => {
+                    Some(topic)
+                }
+                _ => None,
+            };
+            for (below, spec) in self.nodes.iter().enumerate() {
+                let reads = match &spec.kind {
+                    NodeKind::Source { topics, .. } => written.is_some_and(|t| topics.contains(t)),
+                    _ => spec.parents.contains(&above),
+                };
+                if reads && spec.takes_null_keys {
+                    return true;
+                }
+                if reads && seen.insert(below) {
+                    open.push(below);
+                }
+            }
+        }
+        false
+    }
+
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
         let mut sources = BTreeSet::new();
         let mut sinks = BTreeSet::new();

@@ -43,6 +43,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) shares_store: bool,
     /// Whether the table that it hangs on is versioned.
     pub(crate) behind_versions: bool,
+    /// Whether something behind the node takes null keys.
+    pub(crate) null_keys_taken: bool,
 }
 
 /// Makes a node for a task.
@@ -94,6 +96,8 @@ pub(crate) struct NodeSpec {
     pub(crate) windows: Option<TableWindows>,
     /// For the nodes of tables: whether a table made of a versioned one is versioned too.
     pub(crate) keeps_versions: bool,
+    /// Whether records with null keys are joined, with nothing: repartitionings above let them pass.
+    pub(crate) takes_null_keys: bool,
     /// What it does with changes of a versioned table that are not the latest of their keys.
     pub(crate) outdated: Outdated,
 }
@@ -167,7 +171,6 @@ pub(crate) struct RepartitionNodes {
     pub(crate) filter: usize,
     pub(crate) sink: usize,
     pub(crate) source: usize,
-    pub(crate) keeps_null_keys: bool,
 }
 
 /// The graph under construction, shared by all handles of one builder.
@@ -244,6 +247,7 @@ impl Graph {
             companions: Vec::new(),
             windows: None,
             keeps_versions: false,
+            takes_null_keys: false,
             outdated: Outdated::Processed,
         });
         self.nodes.len() - 1

@@ -110,7 +110,5 @@ impl TopologyParts {
 /// Whether two repartitionings carry the same records, and give them as the same types.
 fn are_one(a: &RepartitionSpec, b: &RepartitionSpec) -> bool {
     let (Some(nodes), Some(others)) = (a.nodes, b.nodes) else { return false };
-    nodes.parent == others.parent
-        && nodes.keeps_null_keys == others.keeps_null_keys
-        && (a.read_as, a.partitions) == (b.read_as, b.partitions)
+    nodes.parent == others.parent && (a.read_as, a.partitions) == (b.read_as, b.partitions)
 }

@@ -17,18 +17,21 @@ pub(super) struct Slot<V> {
     /// The record of the last write; only meaningful while dirty.
     pub(super) origin: Origin,
     pub(super) dirty: bool,
+    /// Where in the list of dirty slots its last write stands.
+    place: u32,
     /// Used since the clock hand came by.
     referenced: bool,
     /// What the slot was accounted with.
     bytes: u32,
 }
 
-/// Live values of a store, written back when flushed: the keys that changed are kept in the order
-/// in which they first did. Room is made by the clock algorithm, and clean slots only.
+/// Live values of a store, written back when flushed: the keys that changed in the order in which
+/// they last did. Room is made by the clock algorithm, and clean slots only.
 #[derive(Debug)]
 pub(super) struct WriteBackCache<V> {
     slots: Vec<Slot<V>>,
     table: HashTable<u32>,
+    /// The slots that were written, one after the other; only the last place of each counts.
     dirty: Vec<u32>,
     /// The slots by key, for stores that are scanned.
     ordered: Option<KeyOrder<u32>>,
@@ -90,6 +93,7 @@ impl<V> WriteBackCache<V> {
             value,
             origin: Origin::default(),
             dirty: false,
+            place: 0,
             referenced: true,
             bytes,
         });
@@ -117,20 +121,42 @@ impl<V> WriteBackCache<V> {
 
     #[inline]
     pub(super) fn mark_dirty(&mut self, number: u32) {
-        let slot = &mut self.slots[number as usize];
-        if !slot.dirty {
-            slot.dirty = true;
-            self.dirty.push(number);
+        let slot = &self.slots[number as usize];
+        if slot.dirty && slot.place as usize + 1 == self.dirty.len() {
+            return;
         }
+        if self.dirty.len() > 2 * self.slots.len() {
+            self.compact();
+        }
+        let slot = &mut self.slots[number as usize];
+        (slot.dirty, slot.place) = (true, self.dirty.len() as u32);
+        self.dirty.push(number);
+    }
+
+    /// Leaves out the places of slots that were written again.
+    fn compact(&mut self) {
+        self.dirty = self.places().collect();
+        for (place, number) in self.dirty.iter().enumerate() {
+            self.slots[*number as usize].place = place as u32;
+        }
+    }
+
+    /// The numbers of the dirty slots, in the order of their last writes.
+    fn places(&self) -> impl Iterator<Item = u32> {
+        let places = self.dirty.iter().enumerate();
+        places.filter_map(|(place, number)| {
+            let slot = self.slots.get(*number as usize)?;
+            (slot.dirty && slot.place as usize == place).then_some(*number)
+        })
     }
 
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// The dirty slots, in the order in which they became dirty.
+    /// The dirty slots, in the order of their last writes.
     pub(super) fn dirty(&self) -> impl Iterator<Item = &Slot<V>> {
-        self.dirty.iter().map(|number| &self.slots[*number as usize])
+        self.places().map(|number| &self.slots[number as usize])
     }
 
     /// The dirty slots of a cache that keeps no order.
@@ -140,7 +166,9 @@ impl<V> WriteBackCache<V> {
 
     /// Takes the list of dirty slots; each is to be cleaned.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.dirty)
+        let dirty = self.places().collect();
+        self.dirty.clear();
+        dirty
     }
 
     /// Whether the thread's caches hold more than they may.
