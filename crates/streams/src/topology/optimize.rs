@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::graph::{NodeKind, NodeSetup, RepartitionSpec};
+use super::graph::{ChangelogKind, NodeKind, NodeSetup, RepartitionSpec};
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
 use crate::processor::{NoInput, Node};
@@ -68,7 +68,10 @@ impl TopologyParts {
         for node in &self.table_sources {
             let Some(source) = self.nodes[*node].parents.first() else { continue };
             let NodeKind::Source { topics, .. } = &self.nodes[*source].kind else { continue };
-            let store = self.stores.iter_mut().find(|store| store.owner == Some(*node));
+            // Old versions are not kept by a topic that is compacted as others are.
+            let mut stores = self.stores.iter_mut();
+            let store = stores
+                .find(|store| store.owner == Some(*node) && store.kind == ChangelogKind::Latest);
             if let (Some(store), [topic]) = (store, topics.as_slice())
                 && store.changelog.is_some()
             {
