@@ -36,10 +36,18 @@ pub enum Bug {
     CommitsOneLess,
     /// The offset after the right one is committed.
     CommitsOneMore,
+    /// What operators know of time is not there after a restart.
+    ForgetsTimes,
+    /// Offsets are committed with what operators knew of time at the commit before.
+    CommitsOldTimes,
+    /// After a restart the numbers of the records that are kept for a join begin anew.
+    NumbersBeginAnew,
+    /// A segment of windows is dropped while some of them are still to be seen.
+    DropsSegmentEarly,
 }
 
 /// All of them.
-pub const ALL: [Bug; 16] = [
+pub const ALL: [Bug; 20] = [
     Bug::OffsetsOutsideTransaction,
     Bug::IgnoresFencing,
     Bug::StoreBeforeCommit,
@@ -56,4 +64,8 @@ pub const ALL: [Bug; 16] = [
     Bug::WritesOutsideTransaction,
     Bug::CommitsOneLess,
     Bug::CommitsOneMore,
+    Bug::ForgetsTimes,
+    Bug::CommitsOldTimes,
+    Bug::NumbersBeginAnew,
+    Bug::DropsSegmentEarly,
 ];

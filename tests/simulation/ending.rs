@@ -1,6 +1,5 @@
 //! After the chaos: the world heals, everything is processed, and all is judged.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use millstream::broker::{BrokerError, TopicPartition};
@@ -8,8 +7,9 @@ use millstream::runtime::Step;
 
 use crate::instance::{Instance, Status};
 use crate::log::entries;
-use crate::programs::Ending;
+use crate::programs::{Ending, Program};
 use crate::scenario::APPLICATION;
+use crate::straight::{self, StraightRun};
 use crate::world::World;
 
 /// Turns within which a healed world must have processed everything.
@@ -71,7 +71,8 @@ impl World {
             let threads = instances.iter().filter_map(Instance::thread);
             threads.map(|thread| thread.tasks().filter(|(_, running)| *running).count()).sum()
         });
-        let sub_topologies = if self.sim.scenario.program.is_single() { 1 } else { 2 };
+        // Global tables have no tasks.
+        let sub_topologies = self.sim.topology.topics(APPLICATION).len();
         running == self.sim.scenario.partitions as usize * sub_topologies
     }
 
@@ -87,8 +88,34 @@ impl World {
         if let Err(reason) = judged {
             self.sim.fail(reason);
         }
-        self.judge_stores();
+        let straight = self.compare_with_straight();
+        self.judge_stores(&straight);
         Ok(())
+    }
+
+    /// What came out is what comes out of straight runs.
+    fn compare_with_straight(&self) -> Vec<StraightRun> {
+        let (scenario, logs) = (&self.sim.scenario, &self.observer.logs);
+        let Program::Operators(operators) = scenario.program else {
+            return Vec::new();
+        };
+        // At least once records are processed twice, and windows do not forgive that.
+        if !scenario.exactly_once {
+            return Vec::new();
+        }
+        match straight::run(operators, &self.sim.topology, scenario, logs) {
+            Ok(straight) => {
+                let compared = straight::compare_outputs(operators, scenario, &straight, logs);
+                if let Err(reason) = compared {
+                    self.sim.fail(reason);
+                }
+                straight
+            }
+            Err(error) => {
+                self.sim.fail(format!("the straight run died of: {error}"));
+                Vec::new()
+            }
+        }
     }
 
     /// What was acknowledged is there, what was aborted is not.
@@ -105,8 +132,8 @@ impl World {
         }
     }
 
-    /// Every store holds what its changelog folds to.
-    fn judge_stores(&self) {
+    /// Every store holds what its changelog folds to, and what it holds after a straight run.
+    fn judge_stores(&self, straight: &[StraightRun]) {
         let tasks = self.sim.with_instances(|instances| {
             let mut tasks = Vec::new();
             for instance in instances {
@@ -120,34 +147,42 @@ impl World {
         for slot in 0..self.sim.scenario.instances {
             self.sim.kill(slot, 0);
         }
-        for store in self.sim.scenario.program.stores() {
-            let changelog = format!("{APPLICATION}-{store}-changelog");
+        for store in self.sim.scenario.program.stores(&self.sim.scenario) {
+            let (name, shape) = (&store.name, store.shape);
+            let changelog = format!("{APPLICATION}-{name}-changelog");
             let mut found = 0;
             for (task, state) in &tasks {
-                let Some(data) = state.store(&task.to_string(), store) else {
+                let Some(data) = state.store(&task.to_string(), name) else {
                     continue;
                 };
                 found += 1;
                 let partition = TopicPartition::new(&*changelog, task.partition);
                 let log = self.observer.logs.get(&partition).map_or(&[][..], |log| log);
-                let mut fold: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
-                for entry in log {
-                    match &entry.value {
-                        Some(value) => fold.insert(entry.key.as_bytes(), value),
-                        None => fold.remove(entry.key.as_bytes()),
-                    };
-                }
-                // A store keeps a timestamp in front of each value.
-                let held: BTreeMap<&[u8], &[u8]> =
-                    data.entries.iter().map(|(key, value)| (&**key, &value[8..])).collect();
+                let newest = log.iter().filter_map(|entry| shape.time(&entry.key)).max();
+                let newest = newest.unwrap_or(0);
+                let mut fold = shape.fold(log);
+                shape.retain_fresh(&mut fold, newest);
+                let held = data.entries.iter().map(|(key, value)| (&**key, &**value));
+                let mut held = shape.held(held);
+                shape.retain_fresh(&mut held, newest);
                 if fold != held {
                     self.sim.fail(format!(
-                        "store {store} of task {task}: {held:?}\n its changelog folds to {fold:?}"
+                        "store {name} of task {task}: {held:?}\n its changelog folds to {fold:?}"
                     ));
+                }
+                let straight = straight.get(task.partition as usize);
+                if let Some(right) = straight.and_then(|straight| straight.store(name)) {
+                    let mut right = right.clone();
+                    shape.retain_fresh(&mut right, newest);
+                    if right != held {
+                        self.sim.fail(format!(
+                            "store {name} of task {task}: {held:?}\n after a straight run {right:?}"
+                        ));
+                    }
                 }
             }
             if found != self.sim.scenario.partitions {
-                self.sim.fail(format!("store {store} was found in {found} tasks"));
+                self.sim.fail(format!("store {name} was found in {found} tasks"));
             }
         }
     }

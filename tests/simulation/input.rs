@@ -8,12 +8,14 @@ use millstream::broker::{
     TopicPartition, partition_for_key,
 };
 
+use crate::programs::{EventTime, Program};
 use crate::sim::Sim;
 
 /// The producer of the inputs.
 pub struct Input {
     producer: Box<dyn Producer>,
     next: u64,
+    event_time: EventTime,
     /// Numbers of the records of the open transaction.
     open: Option<Vec<u64>>,
     /// Numbers of records that must be there, and of those that must not.
@@ -34,6 +36,7 @@ impl Input {
         Ok(Self {
             producer: open_producer(sim, broker)?,
             next: 0,
+            event_time: EventTime::default(),
             open: None,
             acknowledged: BTreeSet::new(),
             aborted: BTreeSet::new(),
@@ -85,23 +88,24 @@ impl Input {
         let scenario = &sim.scenario;
         let id = self.next;
         self.next += 1;
-        let (topic, key, value) = sim.with(|core| {
+        let is_timed = matches!(scenario.program, Program::Operators(_));
+        let (topic, key, value, timestamp) = sim.with(|core| {
             let r = &mut core.random;
-            (
-                r.below(u64::from(scenario.inputs)),
-                r.below(scenario.keys),
-                scenario.program.value(id, r),
-            )
+            let (topic, key) = (r.below(u64::from(scenario.inputs)), r.below(scenario.keys));
+            let value = scenario.program.value(scenario, topic, id, r);
+            let timestamp = if is_timed { self.event_time.next(r) } else { sim.now() };
+            (topic, key, value, timestamp)
         });
         let value = value.map(|value| {
             ids.push(id);
             format!("{value}{:pad$}", "", pad = scenario.padding)
         });
-        let key = format!("t{topic}k{key}");
+        // The same keys in both topics, where they are to meet.
+        let key = if is_timed { format!("k{key}") } else { format!("t{topic}k{key}") };
         let partition = partition_for_key(key.as_bytes(), scenario.partitions);
         let partition = TopicPartition::new(format!("in-{topic}"), partition);
         buffers.entry(partition).or_default().push(
-            sim.now(),
+            timestamp,
             Some(key.as_bytes()),
             value.as_ref().map(String::as_bytes),
             &Headers::new(),

@@ -8,11 +8,16 @@ use millstream::broker::TopicPartition;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub offset: i64,
-    pub key: String,
+    pub timestamp: i64,
+    pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
 }
 
 impl Entry {
+    pub fn key(&self) -> &str {
+        std::str::from_utf8(&self.key).unwrap_or("not a text")
+    }
+
     pub fn text(&self) -> &str {
         let bytes = self.value.as_deref().unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or("not a text")
@@ -26,7 +31,7 @@ impl Entry {
 
     /// Whether it was made by the clock, and not from an input.
     pub fn is_tick(&self) -> bool {
-        self.key.starts_with("tick")
+        self.key.starts_with(b"tick")
     }
 
     /// The value as a number, as `i64` is written.
@@ -46,14 +51,14 @@ pub fn entries<'a>(logs: &'a Logs, prefix: &'a str) -> impl Iterator<Item = &'a 
 
 /// The last value of each key of topics whose names begin so.
 pub fn latest<'a>(logs: &'a Logs, prefix: &'a str) -> BTreeMap<&'a str, &'a Entry> {
-    entries(logs, prefix).map(|entry| (&*entry.key, entry)).collect()
+    entries(logs, prefix).map(|entry| (entry.key(), entry)).collect()
 }
 
 /// The numbers of the records of each key, in order; without what the clock made.
 pub fn ids<'a>(logs: &'a Logs, prefix: &'a str) -> BTreeMap<&'a str, Vec<u64>> {
     let mut ids: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for entry in entries(logs, prefix).filter(|entry| !entry.is_tick()) {
-        ids.entry(&entry.key).or_default().push(entry.id());
+        ids.entry(entry.key()).or_default().push(entry.id());
     }
     ids
 }

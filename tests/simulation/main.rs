@@ -14,6 +14,8 @@ mod runner;
 mod scenario;
 mod sim;
 mod state;
+mod store_shape;
+mod straight;
 mod trace;
 mod world;
 
@@ -93,6 +95,10 @@ planted_bugs_are_caught! {
     written_outside_the_transaction: WritesOutsideTransaction within 100;
     offset_before_the_right_one: CommitsOneLess within 50;
     offset_after_the_right_one: CommitsOneMore within 50;
+    times_forgotten: ForgetsTimes within 50;
+    times_of_the_commit_before: CommitsOldTimes within 100;
+    numbers_begun_anew: NumbersBeginAnew within 200;
+    segment_dropped_early: DropsSegmentEarly within 50;
 }
 
 /// In how many of `MILLSTREAM_SEEDS` each planted bug is caught: to see how sharp the simulator is.

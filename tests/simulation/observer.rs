@@ -27,10 +27,12 @@ impl Observer {
             logs: Logs::new(),
         };
         let inputs = sim.scenario.input_topics();
-        let outputs = sim.scenario.program.output_topics();
-        let topics = inputs.iter().map(String::as_str).chain(outputs.iter().copied());
-        for topic in topics.collect::<Vec<_>>() {
-            observer.follow(topic)?;
+        let outputs = sim.scenario.program.output_topics(&sim.scenario);
+        for (topic, _) in outputs {
+            observer.follow(&topic)?;
+        }
+        for topic in inputs {
+            observer.follow(&topic)?;
         }
         Ok(observer)
     }
@@ -51,10 +53,10 @@ impl Observer {
         for (partition, log) in &mut self.logs {
             while let Some(batch) = self.consumer.fetch(partition, 1 << 20)? {
                 for record in batch.iter() {
-                    let key = record.key.unwrap_or_default();
                     let new = Entry {
                         offset: record.offset,
-                        key: String::from_utf8_lossy(key).into_owned(),
+                        timestamp: record.timestamp,
+                        key: record.key.unwrap_or_default().to_vec(),
                         value: record.value.map(<[u8]>::to_vec),
                     };
                     if sim.scenario.exactly_once && partition.topic.starts_with("out") {
@@ -138,7 +140,10 @@ impl Observer {
         let mut open = Vec::new();
         let committed = self.admin.group_offsets(APPLICATION)?;
         for topic in self.admin.list_topics()? {
-            let is_source = topic.starts_with("in-") || topic.ends_with("-repartition");
+            // What foreign-key joins send ends in "-topic".
+            let is_source = topic.starts_with("in-")
+                || topic.ends_with("-repartition")
+                || topic.ends_with("-topic");
             for described in self.admin.describe_topics(&[&topic])?.into_iter().flatten() {
                 for number in 0..described.partitions {
                     let partition = TopicPartition::new(&*topic, number);

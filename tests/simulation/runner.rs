@@ -85,7 +85,8 @@ pub fn run_all(count: u64) -> (Vec<(u64, String)>, u64) {
                     let done = run(seed, None, false);
                     steps.fetch_add(done.steps, Ordering::Relaxed);
                     if let Some(reason) = done.failure {
-                        let line = reason.lines().next().unwrap_or_default().to_owned();
+                        let line = reason.lines().next().unwrap_or_default();
+                        let line = format!("{:?}: {line}", done.scenario.program);
                         failed.lock().expect("nobody panics here").push((seed, line));
                     }
                 }

@@ -7,7 +7,7 @@ use millstream::runtime::Pace;
 use millstream::{Config, Guarantee};
 
 use crate::bug::Bug;
-use crate::programs::Program;
+use crate::programs::{Operators, Program};
 use crate::random::Random;
 
 /// The application's name.
@@ -48,7 +48,7 @@ pub struct Scenario {
     /// Each life of an instance has a transactional id of its own, so that nobody fences its
     /// predecessor.
     pub new_identities: bool,
-    /// Input topics (programs of one sub-topology only).
+    /// Input topics (not of the count and the table).
     pub inputs: u32,
     /// Whether the processor of the pairs writes by the wall clock too.
     pub ticks: bool,
@@ -75,7 +75,12 @@ impl Scenario {
     pub fn of(seed: u64, bug: Option<Bug>) -> Self {
         let mut random = Random::new(seed);
         let r = &mut random;
-        let program = r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Pairs]);
+        let simple =
+            r.pick(&[Program::Pass, Program::Count, Program::Table, Program::Echo, Program::Pairs]);
+        // From a generator of its own, so that the other half of the seeds stays as it was.
+        let other = &mut Random::new(seed ^ 0x6f70_6572_6174_6f72);
+        let program =
+            if other.chance(500) { Program::Operators(Operators::choose(other)) } else { simple };
         let exactly_once = r.chance(850) || bug.is_some();
         let wild = r.pick(&[0, 1, 1, 2, 4]);
         let padding = if r.chance(40) { 30_000 } else { 0 };
@@ -97,7 +102,7 @@ impl Scenario {
             in_memory: r.chance(250) && bug != Some(Bug::AcknowledgesBeforeSync),
             kept_state: r.chance(600),
             new_identities: r.chance(200),
-            inputs: if program.is_single() && r.chance(300) { 2 } else { 1 },
+            inputs: if simple.has_several_inputs() && r.chance(300) { 2 } else { 1 },
             ticks: program == Program::Pairs && r.chance(500),
             partitions: r.between(1, 4) as u32,
             output_partitions: r.between(1, 3) as u32,

@@ -46,8 +46,8 @@ impl World {
         for topic in sim.scenario.input_topics() {
             broker.create_topic(NewTopic::new(topic, sim.scenario.partitions))?;
         }
-        for topic in sim.scenario.program.output_topics() {
-            broker.create_topic(NewTopic::new(*topic, sim.scenario.output_partitions))?;
+        for (topic, partitions) in sim.scenario.program.output_topics(&sim.scenario) {
+            broker.create_topic(NewTopic::new(topic, partitions))?;
         }
         Ok(Self {
             input: Input::open(&sim, &broker)?,

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::{Bound, ControlFlow};
 use std::time::Duration;
 
 use crate::{CommitBatch, KeyRange, RestoreBatch, ScanOrder, StateError};
@@ -10,6 +11,9 @@ pub type Entry<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 /// The entries of a scan, lazily.
 pub type Scan<'a> = Box<dyn Iterator<Item = Result<Entry<'a>, StateError>> + 'a>;
 
+/// Is called with the key and the value of an entry, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// Holds every store of one task; stores are numbered from 0 in the order they were opened with.
 /// Used by one thread at a time.
 pub trait Database: Send {
@@ -18,6 +22,26 @@ pub trait Database: Send {
 
     /// The committed entries of a range, in unsigned byte order of their keys.
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_>;
+
+    /// Calls `visit` with the committed entries whose keys lie from `start` to `end`, both included,
+    /// in the order asked for, until it says to stop: what [`scan`](Self::scan) gives, without a copy.
+    fn visit(
+        &self,
+        store: usize,
+        (start, end): (&[u8], &[u8]),
+        order: ScanOrder,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        let range =
+            KeyRange { start: Bound::Included(start.to_vec()), end: Bound::Included(end.to_vec()) };
+        for entry in self.scan(store, &range, order) {
+            let (key, value) = entry?;
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// About how many entries a store has.
     fn approximate_len(&self, store: usize) -> u64;

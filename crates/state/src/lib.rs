@@ -17,7 +17,7 @@ mod restore_batch;
 pub mod rocks;
 
 pub use batch::CommitBatch;
-pub use database::{Database, Entry, Scan, StateBackend};
+pub use database::{Database, Entry, Scan, StateBackend, Visit};
 pub use error::{StateError, StateErrorKind};
 pub use key_order::{KeyOrder, KeyRun};
 pub use memory::{MemoryBackend, MemoryDatabase};

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use crate::batch::first_bytes;
 use crate::entries::Entries;
 use crate::{
-    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
+    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError, Visit,
 };
 
 /// Opens databases in memory; they begin empty and are restored from their changelogs.
@@ -120,6 +120,34 @@ impl Database for MemoryDatabase {
 
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_> {
         self.stores[store].scan(range, order)
+    }
+
+    fn visit(
+        &self,
+        store: usize,
+        (start, end): (&[u8], &[u8]),
+        order: ScanOrder,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        let store = &self.stores[store];
+        if start <= end {
+            let numbers = store.segment(start)..=store.segment(end);
+            let mut segments = store.segments.range(numbers).map(|(_, entries)| entries);
+            let bounds = (Bound::Included(start), Bound::Included(end));
+            let mut each = |entries: &Entries, at| {
+                let (key, value) = entries.entry(at);
+                visit(key, value)
+            };
+            let _stopped = match order {
+                ScanOrder::Forward => {
+                    segments.try_for_each(|all| all.range(bounds).try_for_each(|at| each(all, at)))
+                }
+                ScanOrder::Reverse => segments
+                    .rev()
+                    .try_for_each(|all| all.range(bounds).rev().try_for_each(|at| each(all, at))),
+            };
+        }
+        Ok(())
     }
 
     fn approximate_len(&self, store: usize) -> u64 {

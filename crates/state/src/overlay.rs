@@ -2,8 +2,11 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::{Bound, ControlFlow};
 
-use crate::{CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, StateError};
+use crate::{
+    CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, StateError, Visit,
+};
 
 /// A key and what is to be written under it; `None` deletes.
 pub type Write<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
@@ -68,6 +71,57 @@ impl Overlay {
             ScanOrder::Forward => merge(writes.into_iter(), base, order),
             ScanOrder::Reverse => merge(writes.into_iter().rev(), base, order),
         }
+    }
+
+    /// Calls `visit` with the entries whose keys lie from `start` to `end`, both included, in the order
+    /// asked for, until it says to stop.
+    pub fn visit(
+        &self,
+        store: usize,
+        (start, end): (&[u8], &[u8]),
+        order: ScanOrder,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        if start > end {
+            return Ok(());
+        }
+        let mut pending = self.batch.range(store, (Bound::Included(start), Bound::Included(end)));
+        let mut next = || match order {
+            ScanOrder::Forward => pending.next(),
+            ScanOrder::Reverse => pending.next_back(),
+        };
+        let mut before = next();
+        let mut stopped = false;
+        self.database.visit(store, (start, end), order, &mut |key, value| {
+            while let Some((written, new)) = before {
+                let compared = match order {
+                    ScanOrder::Forward => written.cmp(key),
+                    ScanOrder::Reverse => key.cmp(written),
+                };
+                if compared == Ordering::Greater {
+                    break;
+                }
+                before = next();
+                if let Some(new) = new {
+                    stopped = visit(written, new).is_break();
+                }
+                if stopped {
+                    return ControlFlow::Break(());
+                }
+                if compared == Ordering::Equal {
+                    return ControlFlow::Continue(());
+                }
+            }
+            stopped = visit(key, value).is_break();
+            if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        while let (Some((written, new)), false) = (before, stopped) {
+            before = next();
+            if let Some(new) = new {
+                stopped = visit(written, new).is_break();
+            }
+        }
+        Ok(())
     }
 
     /// About how many entries a store has; pending writes are not counted.

@@ -44,8 +44,8 @@ mod windows;
 pub use client::{ConsumedRecord, TopicConsumer, TopicProducer};
 pub use codec::Wire;
 pub use dsl::{
-    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalTable, GroupedStream,
-    GroupedTable, KStream, KTable, Materialized, Repartitioned, SessionWindowedCogroup,
+    Branches, BufferConfig, CogroupedStream, EmitEarlyWhenFull, GlobalKTable, GroupedStream,
+    GroupedTable, KStream, KTable, Materialized, Parents, Repartitioned, SessionWindowedCogroup,
     SessionWindowedStream, ShutDownWhenFull, Stores, StreamJoined, StreamsBuilder, Suppressed,
     TimeWindowedCogroup, TimeWindowedStream, WhenFull, Windows,
 };
@@ -53,8 +53,9 @@ pub use error::{
     BoxError, Error, ErrorPolicies, ErrorPolicy, Panic, RecordFailure, Stage, TopologyError,
 };
 pub use processor::{
-    FixedKeyContext, FixedKeyProcessor, GlobalStoreRef, Processor, ProcessorContext,
-    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    FixedKeyContext, FixedKeyProcessor, GlobalStoreHandle, GlobalStoreRef, Processor,
+    ProcessorContext, PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle,
+    VersionedStoreRef,
 };
 pub use query::ReadOnlyStore;
 pub use record::{
@@ -66,6 +67,8 @@ pub use runtime::{
 };
 pub use topic::Topic;
 pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
+#[cfg(feature = "calendar")]
+pub use windows::CalendarWindows;
 pub use windows::{
     EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows, UnlimitedWindows,
 };

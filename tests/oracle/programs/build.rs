@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millstream::{
-    BufferConfig, EmitStrategy, GlobalTable, GroupedStream, JoinWindows, KStream, KTable,
+    BufferConfig, EmitStrategy, GlobalKTable, GroupedStream, JoinWindows, KStream, KTable,
     Materialized, Repartitioned, SessionWindow, SessionWindows, SlidingWindows, StreamJoined,
     StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, Window, Windowed,
     Wire,
@@ -24,7 +24,7 @@ enum Built {
     Stream(Stream),
     Branches([Stream; 2]),
     Table(Table),
-    Global(GlobalTable<Text, Text>),
+    Global(GlobalKTable<Text, Text>),
     Windows(WindowTable<TimeWindow>),
     Sessions(WindowTable<SessionWindow>),
     Nothing,

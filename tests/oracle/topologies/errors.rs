@@ -18,6 +18,14 @@ fn failing_at_b(stream: &KStream<Text, Text>) -> KStream<Text, Text> {
     mapped.named("map")
 }
 
+pub(super) fn bad_value_dead_letter(b: &StreamsBuilder) {
+    pass_longs(b);
+}
+
+pub(super) fn mapper_throws_dead_letter(b: &StreamsBuilder) {
+    mapper_throws_fail(b);
+}
+
 pub(super) fn bad_value_continue(b: &StreamsBuilder) {
     pass_longs(b);
 }

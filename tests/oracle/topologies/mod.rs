@@ -5,6 +5,8 @@ mod aggregations;
 mod cogroups;
 mod errors;
 mod foreign_keys;
+mod global_tables;
+mod low_level;
 mod processor_api;
 mod stateless;
 mod stream_joins;
@@ -44,16 +46,20 @@ table! {
         table_source_to_stream table_to_stream_count table_transform_values table_two_children
         to_table to_table_repartitioned;
     table_joins:
-        global_table_inner global_table_left
         stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
         table_table_left table_table_outer table_table_outer_filter;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
+    global_tables:
+        global_table_inner global_table_left process_global_store;
+    low_level:
+        low_level;
     processor_api:
-        loop_through_topic low_level process_cached_store process_global_store process_headers process_named_children
-        process_punctuate_stream process_punctuate_wall process_store process_timestamped_store
-        process_values;
+        loop_through_topic process_cached_store process_headers process_lru_store
+        process_named_children process_punctuate_stream process_punctuate_wall
+        process_session_store process_store process_timestamped_store process_values
+        process_window_store process_window_store_unique;
     stream_joins:
         self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
         stream_stream_left stream_stream_left_after stream_stream_left_eager
@@ -72,12 +78,13 @@ table! {
         windowed_then_rekeyed;
     versioned:
         process_versioned_store versioned_count versioned_filter versioned_foreign_key
-        versioned_group_by versioned_stream_table versioned_stream_table_left versioned_table
+        versioned_group_by versioned_stream_table versioned_stream_table_grace versioned_stream_table_left
+        versioned_stream_table_left_grace versioned_table
         versioned_table_table_inner versioned_table_table_left versioned_table_table_outer;
     cogroups:
         cogroup cogroup_session cogroup_sliding cogroup_tumbling;
     errors:
-        bad_value_continue bad_value_fail mapper_throws_continue mapper_throws_fail timestamp_fail
+        bad_value_continue bad_value_dead_letter bad_value_fail mapper_throws_continue mapper_throws_dead_letter mapper_throws_fail timestamp_fail
         timestamp_from_value timestamp_partition_time timestamp_skip;
 }
 

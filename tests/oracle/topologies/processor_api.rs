@@ -1,8 +1,8 @@
 //! Processors written by hand: forwarding, headers, punctuation. Those with stores are in
 //! [`stores`].
 
-mod global;
 mod stores;
+mod windows;
 
 use std::time::Duration;
 
@@ -11,9 +11,12 @@ use millstream::{
     StreamsBuilder,
 };
 
-pub(super) use self::global::{low_level, process_global_store};
 pub(super) use self::stores::{
-    process_cached_store, process_store, process_timestamped_store, process_values,
+    process_cached_store, process_lru_store, process_store, process_timestamped_store,
+    process_values,
+};
+pub(super) use self::windows::{
+    process_session_store, process_window_store, process_window_store_unique,
 };
 use super::{Text, java, strings};
 

@@ -98,23 +98,3 @@ pub(super) fn stream_joins_own_count(b: &StreamsBuilder) {
         all.left_join_table(&counts, |_, v, n| plus(java(&v), java(&n.map(|n| n.to_string()))));
     joined.named("join").to("out");
 }
-
-/// The key that a stream's value leads to in the global table.
-fn lower(_: &Text, value: &Text) -> Option<String> {
-    value.as_ref().filter(|value| *value != "C").map(|value| value.to_lowercase())
-}
-
-pub(crate) fn global_table_inner(b: &StreamsBuilder) {
-    let global = b.global_table::<String, String>("global", "global-store");
-    let joined = strings(b, "stream")
-        .join_global_table(&global, lower, |_, v, g| format!("{}+{g}", super::java(&v)));
-    joined.named("join").to("out");
-}
-
-pub(crate) fn global_table_left(b: &StreamsBuilder) {
-    let global = b.global_table::<String, String>("global", "global-store");
-    let joined = strings(b, "stream").left_join_global_table(&global, lower, |_, v, g| {
-        format!("{}+{}", super::java(&v), super::java(&g))
-    });
-    joined.named("join").to("out");
-}

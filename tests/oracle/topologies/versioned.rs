@@ -89,6 +89,18 @@ pub(super) fn versioned_stream_table_left(b: &StreamsBuilder) {
     joined.named("join").to("out");
 }
 
+pub(super) fn versioned_stream_table_grace(b: &StreamsBuilder) {
+    let (stream, prices) = (strings(b, "stream"), prices(b));
+    let f = |_: &Text, l: Text, r: String| plus(java(&l), &r);
+    stream.join_table_with_grace(&prices, ms(20), "join", f).to("out");
+}
+
+pub(super) fn versioned_stream_table_left_grace(b: &StreamsBuilder) {
+    let (stream, prices) = (strings(b, "stream"), prices(b));
+    let f = |_: &Text, l: Text, r: Option<String>| plus(java(&l), java(&r));
+    stream.left_join_table_with_grace(&prices, ms(20), "join", f).to("out");
+}
+
 pub(super) fn versioned_table(b: &StreamsBuilder) {
     versioned(b, "in", "table").to_stream().named("updates").to("out");
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use millstream::broker::{
     Admin, BrokerError, Consumer, GroupIdentity, OffsetAndMetadata, PartitionOffsets, RecordBatch,
     TopicPartition,
@@ -106,7 +108,16 @@ impl Consumer for FaultyConsumer {
                 self.unguarded.group_offsets(APPLICATION)?.into_iter().collect();
             return Ok(partitions.iter().map(|tp| all.get(tp).cloned()).collect());
         }
-        self.at.call(Call::Committed, || self.inner.committed(group, partitions))
+        let mut committed =
+            self.at.call(Call::Committed, || self.inner.committed(group, partitions))?;
+        for committed in committed.iter_mut().flatten() {
+            if self.at.has(Bug::ForgetsTimes) {
+                committed.metadata.clear();
+            } else if self.at.has(Bug::NumbersBeginAnew) {
+                committed.metadata = without_numbers(&committed.metadata);
+            }
+        }
+        Ok(committed)
     }
 
     fn commit(
@@ -116,4 +127,16 @@ impl Consumer for FaultyConsumer {
     ) -> Result<(), BrokerError> {
         self.at.call(Call::CommitOffsets, || self.inner.commit(offsets, identity))
     }
+}
+
+/// What is kept beside an offset, the numbers under a name that nobody knows.
+fn without_numbers(metadata: &str) -> String {
+    let mut bytes = STANDARD.decode(metadata).unwrap_or_default();
+    let name = b"/number";
+    for at in 0..bytes.len().saturating_sub(name.len()) {
+        if bytes[at..].starts_with(name) {
+            bytes[at] = b'-';
+        }
+    }
+    STANDARD.encode(bytes)
 }

@@ -1,6 +1,8 @@
 //! A producer with faults in front: calls time out before or after their effect, and commits end
 //! in doubt, made, not made, or made later.
 
+use std::collections::BTreeMap;
+
 use millstream::broker::embedded::EmbeddedBroker;
 use millstream::broker::{
     Broker, BrokerError, CommitOutcome, Consumer, ConsumerOptions, GroupIdentity,
@@ -27,6 +29,8 @@ pub(super) struct FaultyProducer {
     beside: Option<(Box<dyn Producer>, Box<dyn Consumer>)>,
     /// For the planted bug that reports a commit before it is made.
     owed: bool,
+    /// For the planted bug that commits old times: those of the commit before.
+    before: BTreeMap<TopicPartition, String>,
 }
 
 impl FaultyProducer {
@@ -42,7 +46,7 @@ impl FaultyProducer {
             )),
             _ => None,
         };
-        Ok(Self { at, inner: Some(inner), beside, owed: false })
+        Ok(Self { at, inner: Some(inner), beside, owed: false, before: BTreeMap::new() })
     }
 
     /// The producer at work; makes good what it owes.
@@ -162,6 +166,12 @@ impl Producer for FaultyProducer {
                 offset.offset = (offset.offset - 1).max(0);
             } else if self.at.strikes(Bug::CommitsOneMore, 100) {
                 offset.offset += 1;
+            }
+            if self.at.has(Bug::CommitsOldTimes) {
+                let now = offset.metadata.clone();
+                if let Some(before) = self.before.insert(partition.clone(), now) {
+                    offset.metadata = before;
+                }
             }
             self.at.note(format_args!("offset {partition} {}", offset.offset));
         }

@@ -28,7 +28,7 @@ pub(super) fn watch(scenario: &Scenario, earlier: &[Entry], new: &Entry) -> Resu
     let last = last.and_then(Entry::number).unwrap_or(0);
     let now = new.number().ok_or("a count has no value")?;
     if (scenario.is_uncached() && now != last + 1) || now <= last {
-        return Err(format!("word {}: count {now} came after {last}", new.key));
+        return Err(format!("word {}: count {now} came after {last}", new.key()));
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ pub(super) fn watch(earlier: &[Entry], new: &Entry) -> Result<(), String> {
     if id.is_some_and(|id| id >= new.id()) || count(new) != number + 1 {
         return Err(format!(
             "key {}: record {} with number {} came after record {id:?} with number {number}",
-            new.key,
+            new.key(),
             new.id(),
             count(new)
         ));

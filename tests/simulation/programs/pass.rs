@@ -21,9 +21,12 @@ pub(super) fn topology(scenario: &Scenario) -> Topology {
 pub(super) fn watch(earlier: &[Entry], new: &Entry) -> Result<(), String> {
     let last = earlier.iter().rev().find(|entry| entry.key == new.key);
     match last {
-        Some(last) if last.id() >= new.id() => {
-            Err(format!("key {}: record {} came out after record {}", new.key, new.id(), last.id()))
-        }
+        Some(last) if last.id() >= new.id() => Err(format!(
+            "key {}: record {} came out after record {}",
+            new.key(),
+            new.id(),
+            last.id()
+        )),
         _ => Ok(()),
     }
 }

@@ -28,7 +28,7 @@ fn group_and_amount(value: &str) -> (String, i64) {
 pub(super) fn watch(new: &Entry) -> Result<(), String> {
     match new.number() {
         Some(sum) if sum >= 0 => Ok(()),
-        sum => Err(format!("group {}: the sum is {sum:?}", new.key)),
+        sum => Err(format!("group {}: the sum is {sum:?}", new.key())),
     }
 }
 

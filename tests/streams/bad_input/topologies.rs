@@ -71,6 +71,46 @@ const CASES: &[Case] = &[
         &["topic 'in'", "for ever"],
     ),
     (
+        "a sink without parents",
+        |builder| {
+            input(builder).to("out");
+            builder.add_sink::<String, String>("end", "other", []);
+        },
+        &["'end' is fed by nothing", "at least one parent"],
+    ),
+    (
+        "a processor behind another builder",
+        |builder| {
+            input(builder).to("out");
+            let other = StreamsBuilder::new();
+            builder.add_sink("end", "other", [&input(&other), &input_of(builder, "in-2")]);
+        },
+        &["'end' is fed by a stream of another builder"],
+    ),
+    (
+        "a source without topics",
+        |builder| {
+            builder.add_source::<String, String>("nothing", [""; 0]);
+        },
+        &["source 'nothing' reads no topic"],
+    ),
+    (
+        "a global table of another builder",
+        |builder| {
+            let other = StreamsBuilder::new();
+            let table = other.global_table::<String, String>("g", "g");
+            input(builder).join_global_table(&table, |k, _| Some(k.clone()), |_, _, v| v).to("out");
+        },
+        &["KSTREAM-LEFTJOIN-0000000001", "same StreamsBuilder"],
+    ),
+    (
+        "a store of no entries",
+        |builder| {
+            input(builder).to_table(Materialized::new("none").lru(0)).to("out");
+        },
+        &["store 'none'", "at least 1"],
+    ),
+    (
         "a store that nobody uses",
         |builder| {
             builder.add_store::<String, String>("lonely");

@@ -39,7 +39,10 @@ pub(super) fn commit(
     let written = database.db.write_opt(writes, &write_options());
     written.map_err(|error| database.failed(&error))?;
     for (number, store) in database.stores.iter_mut().enumerate() {
-        store.unflushed |= batch.writes(number).next().is_some();
+        for (key, _) in batch.writes(number) {
+            store.note(key);
+            store.unflushed = true;
+        }
     }
     for (store, offset) in batch.offsets() {
         let store = &mut database.stores[store];

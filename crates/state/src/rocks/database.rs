@@ -9,11 +9,12 @@ use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
 use super::backend::OpenTask;
 use super::commit::{commit, write_options};
 use super::failure::failure;
-use super::layout::{USED_KEY, entry_key, entry_range};
+use super::layout::{PREFIX_OPTION, USED_KEY, entry_key, entry_range};
 use super::open::CONDEMNED;
 use super::restore::HeldBack;
-use super::scan::scan;
-use crate::{CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateError};
+use super::scan::{scan, visit};
+use crate::batch::first_bytes;
+use crate::{CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateError, Visit};
 
 /// A store of an open database.
 #[derive(Debug)]
@@ -24,11 +25,35 @@ pub(super) struct Store {
     /// Whether something was written that is in memory only.
     pub(super) unflushed: bool,
     pub(super) held_back: HeldBack,
+    /// Whether keys begin with the number of their segment.
+    segmented: bool,
+    /// Beginnings of keys outside of these are not in the database: a look there costs nothing.
+    held: Option<(u64, u64)>,
 }
 
 impl Store {
-    pub(super) fn new(name: &str, offset: Option<i64>) -> Self {
-        Self { name: name.to_owned(), offset, unflushed: false, held_back: HeldBack::default() }
+    pub(super) fn new(name: &str, offset: Option<i64>, is_new: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            offset,
+            unflushed: false,
+            held_back: HeldBack::default(),
+            segmented: false,
+            held: (!is_new).then_some((0, u64::MAX)),
+        }
+    }
+
+    /// Takes note of a key that comes into the database.
+    pub(super) fn note(&mut self, key: &[u8]) {
+        let beginning = first_bytes(key);
+        let (first, last) = self.held.get_or_insert((beginning, beginning));
+        (*first, *last) = ((*first).min(beginning), (*last).max(beginning));
+    }
+
+    /// Whether there may be keys from `start` to `end`.
+    pub(super) fn holds(&self, start: &[u8], end: &[u8]) -> bool {
+        self.held
+            .is_some_and(|(first, last)| first_bytes(end) >= first && first_bytes(start) <= last)
     }
 }
 
@@ -104,6 +129,16 @@ impl Database for RocksDatabase {
         scan(self, store, range, order)
     }
 
+    fn visit(
+        &self,
+        store: usize,
+        range: (&[u8], &[u8]),
+        order: ScanOrder,
+        visitor: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        visit(self, store, range, order, visitor)
+    }
+
     fn approximate_len(&self, store: usize) -> u64 {
         let Ok(family) = self.family(store) else { return 0 };
         let keys = self.db.property_int_value_cf(family, "rocksdb.estimate-num-keys");
@@ -141,6 +176,15 @@ impl Database for RocksDatabase {
         self.used_at
     }
 
+    fn set_segmented(&mut self, store: usize) {
+        let option = [("prefix_extractor", PREFIX_OPTION)];
+        let set = self.family(store).map(|family| self.db.set_options_cf(family, &option));
+        if let Ok(Err(error)) = set {
+            tracing::warn!("state of task {}: scans will be slow: {error}", self.open.task);
+        }
+        self.stores[store].segmented = true;
+    }
+
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
         let range = KeyRange {
             start: Bound::Unbounded,
@@ -153,19 +197,28 @@ impl Database for RocksDatabase {
         let dropped = dropped
             .and_then(|()| self.db.delete_range_cf_opt(family, start, end, &write_options()));
         dropped.map_err(|error| self.failed(&error))?;
-        self.stores[store].unflushed = true;
+        let store = &mut self.stores[store];
+        store.unflushed = true;
+        store.held = store.held.map(|(first, last)| (first.max(segment), last));
+        store.held = store.held.filter(|(first, last)| first <= last);
         Ok(())
     }
 
     fn reset(&mut self, store: usize) -> Result<(), StateError> {
         self.forget_held_back(store);
+        let number = store;
         let store = &mut self.stores[store];
-        store.offset = None;
+        (store.offset, store.held) = (None, None);
+        let segmented = store.segmented;
         let options = self.open.shared.memory.store(&store.name);
         // The offset is in the family too. A crash in between leaves no store, which is empty.
         let made = self.db.drop_cf(&store.name);
         let made = made.and_then(|()| self.db.create_cf(&store.name, &options));
-        made.map_err(|error| self.failed(&error))
+        made.map_err(|error| self.failed(&error))?;
+        if segmented {
+            self.set_segmented(number);
+        }
+        Ok(())
     }
 }
 

@@ -63,6 +63,7 @@ fn open_stores(open: &OpenTask, path: &Path, stores: &[&str]) -> Result<Opened, 
     }
     let mut opened = Vec::with_capacity(stores.len());
     for store in stores {
+        let is_new = db.cf_handle(store).is_none();
         let offset = match db.cf_handle(store) {
             Some(family) => {
                 let mark = db.get_pinned_cf(family, MARK).map_err(unusable)?;
@@ -73,7 +74,7 @@ fn open_stores(open: &OpenTask, path: &Path, stores: &[&str]) -> Result<Opened, 
                 None
             }
         };
-        opened.push(Store::new(store, offset));
+        opened.push(Store::new(store, offset, is_new));
     }
     let used = db.get_pinned(USED_KEY).map_err(unusable)?.and_then(|used| number(&used));
     Ok((db, opened, used))

@@ -105,6 +105,8 @@ impl RocksDatabase {
             return Ok(());
         }
         let held = self.forget_held_back(store);
+        let noted = &mut self.stores[store];
+        held.batches.iter().flat_map(RestoreBatch::iter).for_each(|(key, _)| noted.note(key));
         if held.bytes >= LEAST_FILE {
             return self.ingest(store, &held, offset).map_err(|error| self.failed(&error));
         }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use rocksdb::{DBRawIterator, ReadOptions};
 
 use super::database::RocksDatabase;
-use super::layout::{entry_range, key_of};
-use crate::{Entry, KeyRange, Scan, ScanOrder, StateError};
+use super::layout::{entry_key, entry_range, is_one_prefix, key_of};
+use crate::{Entry, KeyRange, Scan, ScanOrder, StateError, Visit};
 
 pub(super) fn scan<'a>(
     database: &'a RocksDatabase,
@@ -23,10 +23,46 @@ pub(super) fn scan<'a>(
         Err(error) => return Box::new(std::iter::once(Err(error))),
     };
     let mut options = ReadOptions::default();
+    options.set_total_order_seek(true);
     options.set_iterate_lower_bound(start);
     options.set_iterate_upper_bound(end);
     let cursor = database.db.raw_iterator_cf_opt(family, options);
     Box::new(RocksScan { database, cursor, order, place: Place::Before })
+}
+
+/// The entries from `start` to `end`, both included, each lent for the time of a call.
+pub(super) fn visit(
+    database: &RocksDatabase,
+    store: usize,
+    (start, end): (&[u8], &[u8]),
+    order: ScanOrder,
+    visit: &mut Visit<'_>,
+) -> Result<(), StateError> {
+    if start > end || !database.stores[store].holds(start, end) {
+        return Ok(());
+    }
+    let (start, end) =
+        (entry_key(&mut Vec::new(), start).to_vec(), entry_key(&mut Vec::new(), end).to_vec());
+    let behind = [&end[..], &[0]].concat();
+    let mut options = ReadOptions::default();
+    options.set_total_order_seek(!is_one_prefix(&start, &end));
+    options.set_iterate_lower_bound(start.as_slice());
+    options.set_iterate_upper_bound(behind);
+    let mut cursor = database.db.raw_iterator_cf_opt(database.family(store)?, options);
+    match order {
+        ScanOrder::Forward => cursor.seek(&start),
+        ScanOrder::Reverse => cursor.seek_for_prev(&end),
+    }
+    while let Some((key, value)) = cursor.item() {
+        if visit(key_of(key), value).is_break() {
+            return Ok(());
+        }
+        match order {
+            ScanOrder::Forward => cursor.next(),
+            ScanOrder::Reverse => cursor.prev(),
+        }
+    }
+    cursor.status().map_err(|error| database.failed(&error))
 }
 
 /// Where the cursor stands.

@@ -129,7 +129,7 @@ impl<K: Data> Codec<Windowed<K>> for TimeWindowedCodec<K> {
 }
 
 /// Windows whose keys a store keeps.
-pub(crate) trait StoredWindow: Window {
+pub trait StoredWindow: Window {
     /// Bytes behind the key. They begin with the time by which a store divides and forgets windows.
     const SUFFIX: usize;
 
@@ -137,6 +137,15 @@ pub(crate) trait StoredWindow: Window {
     fn result_time(&self) -> Option<i64> {
         None
     }
+
+    /// Whether several values of a key may have one time.
+    const NUMBERED: bool = false;
+
+    /// The time by which a store divides and forgets windows.
+    fn time(&self) -> i64;
+
+    /// Any window that has this time.
+    fn any_at(time: i64) -> Self;
 
     /// Appends what is written behind the key.
     fn write(&self, out: &mut Vec<u8>);
@@ -148,6 +157,14 @@ pub(crate) trait StoredWindow: Window {
 /// `i64 start ‖ i32 seqnum` (`WindowKeySchema.toStoreKeyBinary`).
 impl StoredWindow for TimeWindow {
     const SUFFIX: usize = TIME + SEQNUM;
+
+    fn time(&self) -> i64 {
+        self.start
+    }
+
+    fn any_at(time: i64) -> Self {
+        Self { start: time, end: time }
+    }
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.start.to_be_bytes());
@@ -163,6 +180,15 @@ impl StoredWindow for TimeWindow {
 /// As other time windows, each with a number of its own.
 impl StoredWindow for NumberedWindow {
     const SUFFIX: usize = TIME + SEQNUM;
+    const NUMBERED: bool = true;
+
+    fn time(&self) -> i64 {
+        self.start
+    }
+
+    fn any_at(time: i64) -> Self {
+        Self { start: time, end: time, number: 0 }
+    }
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.start.to_be_bytes());
@@ -182,6 +208,14 @@ impl StoredWindow for SessionWindow {
 
     fn result_time(&self) -> Option<i64> {
         Some(self.end)
+    }
+
+    fn time(&self) -> i64 {
+        self.end
+    }
+
+    fn any_at(time: i64) -> Self {
+        Self { start: time, end: time }
     }
 
     fn write(&self, out: &mut Vec<u8>) {

@@ -52,44 +52,45 @@ impl StreamsBuilder {
     /// # Ok::<_, millstream::TopologyError>(())
     /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Topic<K, V>>) -> KStream<K, V> {
-        let topic = topic.into();
-        let name = topic.name.clone();
-        self.add_stream(topic, vec![name])
+        self.stream_of([topic])
     }
 
-    /// Reads several topics as one stream: their records have the same formats, those of `topic`, and
-    /// come in the order of their timestamps as far as the tasks know. The topics must have the same
-    /// number of partitions for state by key behind them.
+    /// Reads several topics as one stream, each in its own formats. There is no order between them
+    /// but that of their timestamps, as far as records are there. A grouping behind it needs them to
+    /// have the same number of partitions.
     ///
     /// ```
-    /// # use millstream::StreamsBuilder;
+    /// # use millstream::{StreamsBuilder, testing::TopologyTestDriver};
     /// let builder = StreamsBuilder::new();
-    /// builder.stream_of::<String, i64>("numbers", ["more-numbers"]).to("copy");
-    /// # builder.build()?;
-    /// # Ok::<_, millstream::TopologyError>(())
+    /// builder.stream_of::<String, i64>(["north", "south"]).to("all");
+    /// let mut driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("south").send("a", 1)?;
+    /// driver.input::<String, i64>("north").send("b", 2)?;
+    /// let all = driver.output::<String, i64>("all").read_all()?;
+    /// assert_eq!(all, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+    /// # Ok::<_, millstream::Error>(())
     /// ```
     #[doc(alias = "stream")]
-    #[doc(alias = "addSource")]
     pub fn stream_of<K: Data, V: Data>(
         &self,
-        topic: impl Into<Topic<K, V>>,
-        others: impl IntoIterator<Item = impl Into<String>>,
+        topics: impl IntoIterator<Item = impl Into<Topic<K, V>>>,
     ) -> KStream<K, V> {
-        let topic = topic.into();
-        let others = others.into_iter().map(Into::into);
-        let names = [topic.name.clone()].into_iter().chain(others).collect();
-        self.add_stream(topic, names)
+        let name = self.graph.borrow_mut().new_name("KSTREAM-SOURCE-");
+        self.read_topics(name, topics)
     }
 
-    fn add_stream<K: Data, V: Data>(
+    pub(super) fn read_topics<K: Data, V: Data>(
         &self,
-        topic: Topic<K, V>,
-        names: Vec<String>,
+        name: String,
+        topics: impl IntoIterator<Item = impl Into<Topic<K, V>>>,
     ) -> KStream<K, V> {
+        let typed: Vec<Topic<K, V>> = topics.into_iter().map(Into::into).collect();
+        let topics: Vec<_> = typed.iter().map(|topic| TopicRef::external(&topic.name)).collect();
         let mut graph = self.graph.borrow_mut();
-        let name = graph.new_name("KSTREAM-SOURCE-");
-        let topics = names.into_iter().map(TopicRef::external).collect();
-        let factory = Arc::new(move || operators::stream_source(&topic));
+        if topics.is_empty() {
+            graph.problems.push(format!("the source '{name}' reads no topic: name at least one"));
+        }
+        let factory = Arc::new(move |number: usize| operators::stream_source(&typed[number]));
         let node = graph.add(name, Vec::new(), NodeKind::Source { topics, factory });
         KStream::new(self.graph.clone(), node, false)
     }
@@ -118,7 +119,7 @@ impl StreamsBuilder {
         let source = graph.new_name("KSTREAM-SOURCE-");
         let name = graph.new_name("KTABLE-SOURCE-");
         let topics = vec![TopicRef::external(&topic.name)];
-        let factory = Arc::new(move || operators::table_topic_source(&topic));
+        let factory = Arc::new(move |_: usize| operators::table_topic_source(&topic));
         let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
         let node = graph.add_processor(name, vec![source], |setup| {
             operators::table_source::<K, V>(Some(setup.stores[0]))

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -93,8 +94,8 @@ where
         initializer: Initializer<A>,
     ) -> Box<dyn Node> {
         let aggregator = self.aggregator.clone();
-        let fold = move |key: &K, value: V, old: Option<A>| {
-            aggregator(key, value, old.unwrap_or_else(|| initializer()))
+        let fold = move |key: &K, value: Cow<'_, V>, old: Option<A>| {
+            aggregator(key, value.into_owned(), old.unwrap_or_else(|| initializer()))
         };
         windows.node(place, Default::default(), Arc::new(fold))
     }
@@ -165,7 +166,7 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
     ///         twice.aggregate("twice", String::new).to_stream()
     ///     },
     ///     "a:x",
-    ///     "a:x a:x!",
+    ///     "a:x!",
     /// );
     /// ```
     pub fn cogroup<V: Wire>(
@@ -219,9 +220,7 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
         let (name, initializer): (_, Initializer<A>) = (store.name.clone(), Arc::new(initializer));
         self.table(
             &name,
-            |graph, users, table| {
-                store.attach_to(graph, users, table);
-            },
+            |graph, users, table| store.attach_to(graph, users, table),
             move |aggregation, setup, _| aggregation.plain(setup.stores[0], initializer.clone()),
         )
     }

@@ -129,14 +129,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let name = store.name.clone();
-        self.aggregation::<R, K, A>(
-            prefix,
-            &name,
-            |graph, node| {
-                store.attach(graph, node);
-            },
-            factory,
-        )
+        self.aggregation::<R, K, A>(prefix, &name, |graph, node| store.attach(graph, node), factory)
     }
 
     /// Adds the node of an aggregation, with a repartitioning before it where it needs one; `attach`

@@ -414,23 +414,6 @@ impl<K: Data, V: Data> KStream<K, V> {
         graph.add(name, vec![self.node], sink_kind(written, topic.into()));
     }
 
-    /// As [`to`](Self::to), with a name for the sink instead of the generated one.
-    ///
-    /// ```
-    /// # use millstream::StreamsBuilder;
-    /// let builder = StreamsBuilder::new();
-    /// builder.stream::<String, i64>("in").to_named("results", "out");
-    /// assert!(builder.build()?.describe().contains("Sink: results (topic: out)"));
-    /// # Ok::<_, millstream::TopologyError>(())
-    /// ```
-    #[doc(alias = "addSink")]
-    pub fn to_named(&self, name: impl Into<String>, topic: impl Into<Topic<K, V>>) {
-        self.to(topic);
-        let mut graph = self.graph.borrow_mut();
-        let sink = graph.nodes.len() - 1;
-        graph.rename(sink, &name.into());
-    }
-
     /// Writes each record to the topic whose name `topic` gives for it. The topic must exist: a
     /// record for one that does not feeds the policy for producing.
     ///

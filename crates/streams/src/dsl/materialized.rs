@@ -29,11 +29,13 @@ pub struct Materialized<K: 'static, V: 'static> {
     caching: bool,
     changelog: Option<BTreeMap<String, String>>,
     retention: Option<Duration>,
+    time_to_live: Option<Duration>,
     /// For how long a versioned store keeps versions.
     history: Option<Duration>,
     logs_headers: bool,
     /// How many operators write it.
     inputs: usize,
+    limit: Option<usize>,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
@@ -47,9 +49,11 @@ impl<K: Data, V: Data> Materialized<K, V> {
             caching: true,
             changelog: Some(BTreeMap::new()),
             retention: None,
+            time_to_live: None,
             history: None,
             logs_headers: false,
             inputs: 1,
+            limit: None,
         }
     }
 
@@ -82,11 +86,54 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
+    /// Keeps at most so many entries in each task: when there are more, the one that was not read or
+    /// written for longest is deleted, in the changelog too; nobody downstream hears of it. Such a
+    /// store has no cache, and none of windows can be one.
+    ///
+    /// After a restart the order of use is that of the last writes, as far as they are restored.
+    ///
+    /// ```
+    /// use millstream::Materialized;
+    /// let recent = Materialized::<String, i64>::new("recent").lru(1000);
+    /// ```
+    #[doc(alias = "lruMap")]
+    pub fn lru(mut self, max_entries: usize) -> Self {
+        self.limit = Some(max_entries);
+        self.caching = false;
+        self
+    }
+
     /// For how long windows are kept, in stream time. Only for windowed aggregations, and at least
-    /// as long as their windows take records; by default as long as that.
+    /// as long as their windows take records, by default as long as that; and for stores of windows
+    /// that processors use by hand.
     #[doc(alias = "withRetention")]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
+        self
+    }
+
+    /// How long an entry lives after its timestamp, in stream time: the highest timestamp written to
+    /// the store. What is over is neither read nor updated, as if it had been deleted; an update gives
+    /// an entry a new timestamp, and with it a new life. It is then deleted little by little with later
+    /// writes, from the changelog too. What stands behind a table hears nothing of it. Only for stores
+    /// of keys and values with timestamps: windows have their [`retention`](Self::retention). Kafka
+    /// Streams has no such stores.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use millstream::{Materialized, testing::check};
+    /// check(
+    ///     |s| {
+    ///         let store = Materialized::new("n").time_to_live(Duration::from_millis(10));
+    ///         s.group_by_key().count(store).to_stream()
+    ///     },
+    ///     "a:x@1 a:y@10 a:z@20 b:x@29 a:x@30",
+    ///     "a:1 a:2 a:1 b:1 a:1",
+    /// );
+    /// ```
+    #[doc(alias = "ttl")]
+    pub fn time_to_live(mut self, time: Duration) -> Self {
+        self.time_to_live = Some(time);
         self
     }
 
@@ -137,6 +184,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
                 self.name
             ));
         }
+        if self.limit == Some(0) {
+            let name = &self.name;
+            graph.problems.push(format!(
+                "the store '{name}' is to keep no entries at all: give `.lru(..)` at least 1"
+            ));
+        }
         let key = self.key.clone();
         self.add_as(graph, owner, key, ChangelogKind::Latest, None)
     }
@@ -150,13 +203,26 @@ impl<K: Data, V: Data> Materialized<K, V> {
         kind: ChangelogKind,
         segments: Option<Segments>,
     ) -> StoreHandle<K2, V> {
-        let Self { name, value, timestamped, caching, changelog, logs_headers, inputs, .. } = self;
+        if self.time_to_live.is_some() && (segments.is_some() || !self.timestamped) {
+            graph.problems.push(format!(
+                "the store '{}' cannot have a time to live: only stores of keys and values with timestamps can; leave out `.time_to_live(..)`",
+                self.name
+            ));
+        }
+        let time_to_live = self.time_to_live.map(millis);
+        let Self {
+            name, value, timestamped, caching, changelog, logs_headers, inputs, limit, ..
+        } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
             let mut store = KeyValueStore::new(setup.options, key.clone(), value.clone());
             store.log_headers(logs_headers);
+            store.expire_after(time_to_live);
             // So that what is known of each is restored.
             store.times_mut().stream_of(inputs.saturating_sub(1));
+            if let Some(limit) = limit {
+                store.keep_at_most(limit);
+            }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
         let spec =
@@ -165,19 +231,26 @@ impl<K: Data, V: Data> Materialized<K, V> {
         StoreHandle { name: handle_name, number, types: PhantomData }
     }
 
+    /// Adds the store as a global one: it is filled from a topic, which is all the changelog it
+    /// needs, and nobody hears of changes. That of a table keeps timestamps.
+    pub(super) fn add_global(self, graph: &mut Graph, is_table: bool) -> StoreHandle<K, V> {
+        let timestamped = self.timestamped || is_table;
+        let store = Self { timestamped, caching: false, changelog: None, ..self };
+        store.add_to(graph, None)
+    }
+
     /// Makes this the store of the table node `node`.
-    pub(super) fn attach(self, graph: &mut Graph, node: usize) -> usize {
-        self.attach_to(graph, &[node], node)
+    pub(super) fn attach(self, graph: &mut Graph, node: usize) {
+        self.attach_to(graph, &[node], node);
     }
 
     /// Makes this the store of the table node `table`, which `users` write.
-    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) -> usize {
+    pub(super) fn attach_to(self, graph: &mut Graph, users: &[usize], table: usize) {
         let store = match self.history {
             Some(_) => self.add_versions(graph, Some(table)),
             None => Self { timestamped: true, ..self }.add_to(graph, Some(table)).number,
         };
         users.iter().for_each(|user| graph.connect(*user, store));
-        store
     }
 
     /// Makes this the store of the windows that `users` aggregate for the table node `table`.
@@ -193,6 +266,12 @@ impl<K: Data, V: Data> Materialized<K, V> {
         if retention < least {
             graph.problems.push(format!(
                 "the store '{}' is to keep windows for {retention} ms, but they take records for {least} ms: ask for at least that much",
+                self.name
+            ));
+        }
+        if self.limit.is_some() {
+            graph.problems.push(format!(
+                "the store '{}' keeps windows, which go by their time: leave out `.lru(..)`",
                 self.name
             ));
         }
@@ -228,20 +307,55 @@ impl<K: Data, V: Data> Materialized<K, V> {
         has_own_name: bool,
     ) -> usize {
         let (retention, size) = (windows.retention(), windows.size());
-        let segments = Segments {
-            scanned: true,
-            numbered: true,
-            ..Segments::new(retention, NumberedWindow::SUFFIX)
-        };
-        let end = Arc::new(move |start: i64| start.saturating_add(size));
-        let key: Arc<dyn Codec<Windowed<K, NumberedWindow>>> =
-            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
-        let store = self.plain().without_cache().logging_headers();
         let kind = match has_own_name {
             true => ChangelogKind::Windows { retention },
             false => ChangelogKind::JoinWindows { retention },
         };
-        store.add_as(graph, None, key, kind, Some(segments)).number
+        let store = self.plain().without_cache().logging_headers();
+        store.add_scanned::<NumberedWindow>(graph, kind, retention, size).number
+    }
+
+    /// Adds a store of windows for processors written by hand. `size` is that of a window, and none for
+    /// sessions.
+    pub(super) fn add_window_store<W: StoredWindow>(
+        mut self,
+        graph: &mut Graph,
+        size: Option<Duration>,
+    ) -> StoreHandle<Windowed<K, W>, V> {
+        let least = size.map_or(0, millis);
+        let retention = self.retention.take().or(size).map(millis);
+        if retention.is_none_or(|retention| retention < least) {
+            graph.problems.push(format!(
+                "the store '{}' must keep windows for at least {least} ms: say for how long with `.retention(..)`",
+                self.name
+            ));
+        }
+        let retention = retention.unwrap_or(least);
+        let kind = match W::NUMBERED {
+            true => ChangelogKind::JoinWindows { retention },
+            false => ChangelogKind::Windows { retention },
+        };
+        let caching = self.caching && !W::NUMBERED;
+        Self { caching, ..self }.add_scanned::<W>(graph, kind, retention, least)
+    }
+
+    /// Adds a store whose windows are looked for by range, and that no table owns.
+    fn add_scanned<W: StoredWindow>(
+        self,
+        graph: &mut Graph,
+        kind: ChangelogKind,
+        retention: i64,
+        size: i64,
+    ) -> StoreHandle<Windowed<K, W>, V> {
+        let segments = Segments {
+            scanned: true,
+            numbered: W::NUMBERED,
+            ..Segments::new(retention, W::SUFFIX)
+        };
+        let end = Arc::new(move |start: i64| start.saturating_add(size));
+        let key: Arc<dyn Codec<Windowed<K, W>>> =
+            Arc::new(WindowStoreCodec::new(self.key.clone(), end));
+        self.add_as(graph, None, key, kind, Some(segments))
     }
 }
 

@@ -1,12 +1,9 @@
-use std::cell::RefCell;
-use std::marker::PhantomData;
-
 use super::KStream;
 use crate::codec::Data;
 use crate::operators;
 use crate::processor::{
-    FixedKeyNode, FixedKeyProcessor, Node, Processor, ProcessorNode, StoreHandle,
-    VersionedStoreHandle,
+    FixedKeyNode, FixedKeyProcessor, Node, Processor, StoreHandle, VersionedStoreHandle,
+    processor_node,
 };
 
 /// Stores to connect to a processor: one handle, or several in a tuple.
@@ -120,10 +117,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         processor: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<P::KeyOut, P::ValueOut> {
         let node = self.add_process("KSTREAM-PROCESSOR-", &stores, move || {
-            Box::new(ProcessorNode {
-                processor: RefCell::new(processor()),
-                types: PhantomData::<fn(K, V)>,
-            })
+            processor_node::<K, V, P>(processor())
         });
         KStream::new(self.graph.clone(), node, true)
     }
@@ -161,8 +155,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         processor: impl Fn() -> P + Send + Sync + 'static,
     ) -> KStream<K, P::ValueOut> {
         let node = self.add_process("KSTREAM-PROCESSVALUES-", &stores, move || {
-            let processor = RefCell::new(FixedKeyNode(processor()));
-            Box::new(ProcessorNode { processor, types: PhantomData::<fn(K, V)> })
+            processor_node::<K, V, _>(FixedKeyNode(processor()))
         });
         KStream::new(self.graph.clone(), node, self.key_changed)
     }

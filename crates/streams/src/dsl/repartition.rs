@@ -93,6 +93,6 @@ pub(super) fn add_internal_source<K: Data, V: Data>(
     let topics = vec![TopicRef::internal(&topic)];
     graph.repartitions.push(RepartitionSpec { topic: topic.clone(), partitions });
     let typed = Topic { name: topic, key, value, timestamps: None, partitioner: None };
-    let factory = Arc::new(move || operators::stream_source(&typed));
+    let factory = Arc::new(move |_: usize| operators::stream_source(&typed));
     graph.add(name, Vec::new(), NodeKind::Source { topics, factory })
 }

@@ -1,11 +1,15 @@
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::table_joins::joins_two_builders;
 use super::{KStream, KTable};
-use crate::codec::{Data, Wire};
+use crate::codec::{Data, Wire, WireCodec};
 use crate::error::BoxError;
-use crate::operators;
+use crate::operators::{self, GraceJoin, GraceJoinSetup, Joiner};
+use crate::processor::{GraceBuffer, Node, StateStore};
+use crate::topology::{ChangelogKind, StoreSetup, StoreSpec};
 
 impl<K: Wire, V: Wire> KStream<K, V> {
     /// Joins each record with the present value of its key in a table; a record whose key the table
@@ -50,7 +54,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         table: &KTable<K, V2>,
         f: impl Fn(&K, V, V2) -> Result<R, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, R> {
-        self.add_table_join("KSTREAM-JOIN-", table, false, move |key, value, found| {
+        self.add_table_join("KSTREAM-JOIN-", table, false, None, move |key, value, found| {
             found.map(|found| f(key, value, found)).transpose()
         })
     }
@@ -94,16 +98,17 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         table: &KTable<K, V2>,
         f: impl Fn(&K, V, Option<V2>) -> Result<R, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, R> {
-        self.add_table_join("KSTREAM-LEFTJOIN-", table, true, move |key, value, found| {
+        self.add_table_join("KSTREAM-LEFTJOIN-", table, true, None, move |key, value, found| {
             f(key, value, found).map(Some)
         })
     }
 
-    fn add_table_join<V2: Data, R: Data>(
+    pub(super) fn add_table_join<V2: Data, R: Data>(
         &self,
         prefix: &str,
         table: &KTable<K, V2>,
         keeps_null_keys: bool,
+        grace: Option<(i64, String)>,
         f: impl Fn(&K, V, Option<V2>) -> Result<Option<R>, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, R> {
         let f = Arc::new(f);
@@ -120,13 +125,40 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             reads.clear();
         }
         let parent = source.unwrap_or(self.node);
-        let node = graph.add_processor(name, vec![parent], move |setup| {
-            operators::stream_table_join::<K, V, V2, R, _>(
-                setup.reads[0],
-                keeps_null_keys,
-                f.clone(),
-            )
+        let grace_ms = grace.as_ref().map(|(ms, _)| *ms);
+        let node = graph.add_processor(name, vec![parent], move |setup| -> Box<dyn Node> {
+            let (table, f) = (setup.reads[0], f.clone());
+            let Some(grace) = grace_ms else {
+                return operators::stream_table_join::<K, V, V2, R, _>(table, keeps_null_keys, f);
+            };
+            let store = setup.stores[0];
+            let joiner = Joiner {
+                f: move |key: &K, value: V, found: Option<V2>| f(key, value, found),
+                types: PhantomData,
+            };
+            Box::new(GraceJoin {
+                setup: GraceJoinSetup { table, store, grace, keeps_null_keys },
+                key: WireCodec::<K>::shared(),
+                value: WireCodec::<V>::shared(),
+                f: Arc::new(joiner),
+            })
         });
+        if let Some((_, name)) = grace {
+            let store = graph.add_store(StoreSpec {
+                name: format!("{name}-Buffer"),
+                kind: ChangelogKind::Latest,
+                factory: Arc::new(|setup: StoreSetup| {
+                    Box::new(GraceBuffer::new(setup.options)) as Box<dyn StateStore>
+                }),
+                timestamped: false,
+                caching: false,
+                changelog: Some(BTreeMap::new()),
+                owner: None,
+                segments: None,
+            });
+            graph.connect(node, store);
+            graph.rename(node, &name);
+        }
         graph.nodes[node].reads = reads;
         graph.nodes[node].takes_null_keys = keeps_null_keys;
         graph.keyed.push(node);

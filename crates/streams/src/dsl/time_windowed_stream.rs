@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -133,8 +134,8 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, V> {
         self.fold_as::<V, V>("KSTREAM-REDUCE-", store.into(), move |_, value, old| match old {
-            Some(old) => reducer(old, value),
-            None => Ok(value),
+            Some(old) => reducer(old, value.into_owned()),
+            None => Ok(value.into_owned()),
         })
     }
 
@@ -174,7 +175,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         self.fold_as::<V, A>("KSTREAM-AGGREGATE-", store.into(), move |key, value, old| {
-            aggregator(key, value, old.unwrap_or_else(&initializer))
+            aggregator(key, value.into_owned(), old.unwrap_or_else(&initializer))
         })
     }
 
@@ -183,7 +184,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         &self,
         prefix: &str,
         store: Materialized<K, A>,
-        fold: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        fold: impl Fn(&K, Cow<'_, R>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let emit = self.emit;
         if let Some(problem) = self.windows.problem(emit) {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::materialized::WindowStoreSpec;
@@ -49,7 +50,9 @@ impl TimeWindowing {
         &self,
         place: (usize, usize),
         emit: EmitStrategy,
-        fold: Arc<impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static>,
+        fold: Arc<
+            impl Fn(&K, Cow<'_, R>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        >,
     ) -> Box<dyn Node> {
         let emit_final = emit == EmitStrategy::OnWindowClose;
         match self {

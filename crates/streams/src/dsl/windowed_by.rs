@@ -57,6 +57,23 @@ impl Windows for UnlimitedWindows {
     }
 }
 
+#[cfg(feature = "calendar")]
+impl Windows for crate::windows::CalendarWindows {
+    type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
+    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
+
+    fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
+        TimeWindowedStream::fixed(grouped, self.into())
+    }
+
+    fn divide_cogroup<K: Wire, A: Data>(
+        self,
+        cogroup: CogroupedStream<K, A>,
+    ) -> TimeWindowedCogroup<K, A> {
+        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
+    }
+}
+
 impl Windows for SlidingWindows {
     type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
     type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;

@@ -8,7 +8,7 @@ mod flat_map;
 mod flat_map_values;
 mod for_each;
 mod foreign_key_join;
-mod global_table_join;
+mod global_join;
 mod join_window;
 mod map;
 mod map_values;
@@ -23,6 +23,7 @@ mod sink;
 mod sliding_aggregate;
 mod source;
 mod stream_join;
+mod stream_table_grace_join;
 mod stream_table_join;
 mod suppress;
 mod table_aggregate;
@@ -50,7 +51,7 @@ pub(crate) use foreign_key_join::{
     SubscriptionCodecs, foreign_table_join, response_join, subscription_join, subscription_receive,
     subscription_send,
 };
-pub(crate) use global_table_join::global_table_join;
+pub(crate) use global_join::global_join;
 pub(crate) use join_window::join_window;
 pub(crate) use map::map;
 pub(crate) use map_values::map_values;
@@ -65,6 +66,7 @@ pub(crate) use sink::{dynamic_sink, sink};
 pub(crate) use sliding_aggregate::sliding_aggregate;
 pub(crate) use source::{stream_source, table_topic_source};
 pub(crate) use stream_join::{StreamJoin, StreamJoiner, stream_join};
+pub(crate) use stream_table_grace_join::{GraceJoin, GraceJoinSetup, Joiner};
 pub(crate) use stream_table_join::stream_table_join;
 pub(crate) use suppress::{Suppress, SuppressRules};
 pub(crate) use table_aggregate::table_aggregate;

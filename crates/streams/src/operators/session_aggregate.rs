@@ -6,7 +6,7 @@ use super::node;
 use super::window_close::{advance, emit_closed};
 use crate::codec::{Data, Wire};
 use crate::error::BoxError;
-use crate::processor::{Context, Node, NodeResult};
+use crate::processor::{Context, Node, NodeResult, Wanted};
 use crate::record::{Headers, Record, SessionWindow, Timestamped, Windowed};
 use crate::windows::SessionWindows;
 
@@ -77,10 +77,12 @@ fn near<K: Wire, A: Data>(
 ) -> Result<Vec<(SessionWindow, Timestamped<A>)>, crate::processor::NodeError> {
     let from = key.window.start.saturating_sub(gap);
     let latest_start = key.window.end.saturating_add(gap);
-    let mut near =
-        ctx.fetch::<K, SessionWindow, A>(store, key, from, i64::MAX, ScanOrder::Forward)?;
-    near.retain(|(session, _)| session.start <= latest_start);
-    Ok(near)
+    // Sessions of a key do not overlap: behind one that begins too late all do.
+    let wanted = |session: &SessionWindow| match session.start <= latest_start {
+        true => Wanted::Yes,
+        false => Wanted::NoMore,
+    };
+    ctx.fetch::<K, SessionWindow, A>(store, key, (from, i64::MAX), ScanOrder::Forward, wanted)
 }
 
 fn put<K: Wire, A: Data>(

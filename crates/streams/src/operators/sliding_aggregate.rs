@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use millstream_state::ScanOrder;
@@ -6,7 +7,7 @@ use super::node;
 use super::window_close::{advance, emit_closed};
 use crate::codec::{Data, Wire};
 use crate::error::BoxError;
-use crate::processor::{Context, Found, Node, NodeError, NodeResult};
+use crate::processor::{Context, Found, Node, NodeError, NodeResult, Wanted};
 use crate::record::{Headers, Record, TimeWindow, Timestamped, Windowed};
 use crate::windows::SlidingWindows;
 
@@ -21,7 +22,7 @@ pub(crate) fn sliding_aggregate<K: Wire, V: Wire, A: Data, F>(
     fold: Arc<F>,
 ) -> Box<dyn Node>
 where
-    F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
     let sliding = Sliding { store, input, windows, emit_final, fold };
     node(move |ctx, record: Record<K, V>| {
@@ -84,7 +85,7 @@ impl<F> Sliding<F> {
         record: Record<K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let SlidingWindows { difference, grace } = self.windows;
         let Record { key, value, timestamp, headers } = record;
@@ -118,7 +119,13 @@ impl<F> Sliding<F> {
     ) -> Result<Vec<Found<TimeWindow, A>>, NodeError> {
         // With the window that begins directly behind the record.
         let to = current.timestamp.saturating_add(1);
-        ctx.fetch::<K, TimeWindow, A>(self.store, &current.key, from, to, order)
+        let timestamp = current.timestamp;
+        // Backwards, the first that ends before the record is the last to be looked at.
+        let wanted = |window: &TimeWindow| match order {
+            ScanOrder::Reverse if window.end < timestamp => Wanted::AsLast,
+            _ => Wanted::Yes,
+        };
+        ctx.fetch::<K, TimeWindow, A>(self.store, &current.key, (from, to), order, wanted)
     }
 
     fn in_place<K: Wire, V: Wire, A: Data>(
@@ -127,7 +134,7 @@ impl<F> Sliding<F> {
         current: &mut Current<'_, K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let SlidingWindows { difference, .. } = self.windows;
         let timestamp = current.timestamp;
@@ -180,7 +187,7 @@ impl<F> Sliding<F> {
         current: &mut Current<'_, K, V>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         let timestamp = current.timestamp;
         let mut around = Around::default();
@@ -226,7 +233,7 @@ impl<F> Sliding<F> {
         stored: Option<Timestamped<A>>,
     ) -> NodeResult
     where
-        F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     {
         if window.end < current.closed_until {
             ctx.drop_record("its window is closed");
@@ -235,8 +242,11 @@ impl<F> Sliding<F> {
         let timestamp = stored
             .as_ref()
             .map_or(current.timestamp, |stored| current.timestamp.max(stored.timestamp));
-        let value = current.value.clone();
-        let aggregate = ctx.user((self.fold)(&current.key.key, value, stored.map(|s| s.value)))?;
+        let aggregate = ctx.user((self.fold)(
+            &current.key.key,
+            Cow::Borrowed(current.value),
+            stored.map(|s| s.value),
+        ))?;
         self.put(ctx, current, window, Timestamped { value: aggregate, timestamp })
     }
 

@@ -5,7 +5,7 @@ use millstream_state::{KeyRange, ScanOrder};
 use super::node;
 use crate::codec::{Data, JoinSide, List, WaitingKey, Wire};
 use crate::error::BoxError;
-use crate::processor::{Context, KeyValueStore, Node, NodeError, NodeResult};
+use crate::processor::{Context, KeyValueStore, Node, NodeError, NodeResult, Wanted};
 use crate::record::{Headers, NumberedWindow, Record, Timestamped, Windowed};
 use crate::windows::JoinWindows;
 
@@ -93,7 +93,9 @@ impl<K: Wire, L: Wire, R: Wire, T: Wire, O: Wire, V: Data> Side<K, L, R, T, O, V
         }
         let window = NumberedWindow { start: timestamp, end: timestamp, number: 0 };
         let any = Windowed { key, window };
-        let found = ctx.fetch::<K, NumberedWindow, O>(other, &any, from, to, ScanOrder::Forward)?;
+        let (times, order) = ((from, to), ScanOrder::Forward);
+        let found =
+            ctx.fetch::<K, NumberedWindow, O>(other, &any, times, order, |_| Wanted::Yes)?;
         let key = any.key;
         if found.is_empty() && outer {
             return match waiting.filter(|_| to >= stream_time) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::codec::{BufferedChange, Codec, CodecError, Data, RecordContext, Wire};
 use crate::error::Error;
-use crate::processor::{Context, Layer, Node, NodeResult, Origin, take};
+use crate::processor::{Context, Layer, Node, NodeResult, take};
 use crate::record::{Change, Record, Timestamped};
 
 /// Gives the end of a time window by its start.
@@ -132,14 +132,8 @@ impl<K: Wire, V: Data> Suppress<K, V> {
         if value.new.is_none() && self.rules.window_end.is_some() {
             return Ok(());
         }
-        let RecordContext { timestamp, offset, topic, partition, headers } = context;
-        let place = |source: &millstream_broker::TopicPartition| {
-            &*source.topic == topic && source.partition.cast_signed() == partition
-        };
-        let source = ctx.task.sources.iter().position(place);
-        // What a topology of an earlier day held back may come from a topic that this one has not.
-        let source = source.map_or(u32::MAX, |source| source as u32);
-        let origin = Origin { source, offset, timestamp, headers: headers.clone() };
+        let origin = ctx.task.origin_of(&context);
+        let RecordContext { timestamp, headers, .. } = context;
         ctx.forward_from(ctx.current(), origin, Record { key, value, timestamp, headers })
     }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::node;
@@ -9,7 +10,7 @@ use crate::record::{Record, TimeWindow, Timestamped, Windowed};
 use crate::windows::FixedWindows;
 
 /// Folds the records of each key and window (Kafka's `KStreamWindowAggregate`): `fold` gets the
-/// aggregate so far, or none. Records with a null key are dropped and counted, and so is, for each
+/// aggregate so far, or none, and the value lent, which not every fold needs. Records with a null key are dropped and counted, and so is, for each
 /// window that is closed already, a record that is late for it. With `emit_final` only closed windows
 /// are handed on. `place` is the store and the operator's place among those that share it.
 pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
@@ -19,7 +20,7 @@ pub(crate) fn window_aggregate<K: Wire, V: Data, A: Data, F>(
     fold: Arc<F>,
 ) -> Box<dyn Node>
 where
-    F: Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    F: Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
 {
     let (store, _) = place;
     node(move |ctx, record: Record<K, V>| {
@@ -30,12 +31,8 @@ where
         let Record { key, value, timestamp, headers } = record;
         let times = advance::<K, TimeWindow, A>(ctx, place, timestamp);
         let closed_until = times.stream.saturating_sub(windows.grace());
-        let mut value = Some(value);
         let mut key = Windowed { key, window: TimeWindow { start: 0, end: 0 } };
-        let mut of_record = windows.of(timestamp).peekable();
-        while let Some(window) = of_record.next() {
-            let last = of_record.peek().is_none();
-            let Some(value) = (if last { value.take() } else { value.clone() }) else { break };
+        for window in windows.of(timestamp) {
             if windows.closes() && window.end <= closed_until {
                 ctx.drop_record("its window is closed");
                 continue;
@@ -43,7 +40,7 @@ where
             key.window = window;
             let update = |key: &Windowed<K>, old: Option<Timestamped<A>>| {
                 let time = old.as_ref().map_or(timestamp, |old| timestamp.max(old.timestamp));
-                let aggregate = fold(&key.key, value, old.map(|old| old.value))?;
+                let aggregate = fold(&key.key, Cow::Borrowed(&value), old.map(|old| old.value))?;
                 Ok(Timestamped { value: Some(aggregate), timestamp: time })
             };
             let updated = ctx.update_store(store, &key, timestamp, &headers, update)?;
@@ -55,9 +52,9 @@ where
         if !emit_final || times.emitted >= closed_until {
             return Ok(());
         }
-        let size = windows.size();
-        let from = if times.emitted < 0 { 0 } else { (times.emitted - size).max(-1) + 1 };
-        let to = closed_until - size;
+        let ended = |until: i64| windows.last_ended(until).max(-1);
+        let from = if times.emitted < 0 { 0 } else { ended(times.emitted) + 1 };
+        let to = ended(closed_until);
         emit_closed::<K, TimeWindow, A>(ctx, store, from, to, closed_until, &headers)
     })
 }

@@ -11,8 +11,9 @@ use millstream_broker::TaskId;
 use crate::codec::Data;
 use crate::error::{BoxError, Error, Stage};
 use crate::processor::{
-    Context, GlobalStoreRef, KeyValueStore, Node, NodeError, NodeResult, Origin, PunctuationType,
-    Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef, global_store, take,
+    Context, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Node, NodeError, NodeResult, Origin,
+    PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle, VersionedStoreRef,
+    take,
 };
 use crate::record::{Headers, Record};
 
@@ -187,21 +188,6 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         Ok(StoreRef { store, overlay: &mut task.overlay, output: &mut *self.ctx.output, origin })
     }
 
-    /// A global store, to be read: every processor may. An error for a store that is not global.
-    pub fn global_store<SK: Data, SV: Data>(
-        &mut self,
-        handle: &StoreHandle<SK, SV>,
-    ) -> Result<GlobalStoreRef<'_, SK, SV>, BoxError> {
-        match global_store::<SK, SV>(&mut *self.ctx.output, handle.number) {
-            Some((store, overlay)) => Ok(GlobalStoreRef { store, overlay }),
-            None => Err(format!(
-                "the store '{}' is not global: connect it in `process_with` and ask with `store`",
-                handle.name
-            )
-            .into()),
-        }
-    }
-
     /// A versioned store that was connected to this processor's node. An error when it was not.
     ///
     /// ```
@@ -264,6 +250,14 @@ impl<K: Data, V: Data> ProcessorContext<'_, '_, K, V> {
         })
     }
 
+    /// A global store, to be read.
+    pub fn global_store<SK: Data, SV: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<SK, SV>,
+    ) -> Result<GlobalStoreRef<'_, SK, SV>, BoxError> {
+        Ok(self.ctx.global_store(handle)?)
+    }
+
     /// Has [`Processor::punctuate`] called every `interval`, by the clock of `kind`.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Schedule {
         let (node, now) = (self.ctx.current(), self.ctx.task.wall_clock);
@@ -307,9 +301,14 @@ impl<K, V> fmt::Debug for FixedKeyContext<'_, '_, '_, K, V> {
 }
 
 /// The node around a [`Processor`].
-pub(crate) struct ProcessorNode<P, K, V> {
-    pub(crate) processor: RefCell<P>,
-    pub(crate) types: PhantomData<fn(K, V)>,
+struct ProcessorNode<P, K, V> {
+    processor: RefCell<P>,
+    types: PhantomData<fn(K, V)>,
+}
+
+pub(crate) fn processor_node<K: Data, V: Data, P: Processor<K, V>>(processor: P) -> Box<dyn Node> {
+    let processor = RefCell::new(processor);
+    Box::new(ProcessorNode { processor, types: PhantomData::<fn(K, V)> })
 }
 
 impl<K: Data, V: Data, P: Processor<K, V>> ProcessorNode<P, K, V> {

@@ -2,13 +2,13 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_state::{KeyRange, ScanOrder};
 
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, KeyValueStore, Layer, NodeEntry, NodeError, NodeResult, Origin, Outdated, Output,
-    Schedule, TaskState, UpdateError, Updated,
+    Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
+    NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated, Wanted,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
 
@@ -131,7 +131,7 @@ impl<'a> Context<'a> {
         };
         match result {
             Ok(()) => Ok(()),
-            Err(error) => self.task.judge(error),
+            Err(error) => self.task.judge(error, self.output),
         }
     }
 
@@ -174,6 +174,16 @@ impl<'a> Context<'a> {
         store.downcast_mut().expect("typed handles made this store, so the types agree")
     }
 
+    /// A global store, wherever the node is in the topology.
+    pub(crate) fn global_store<K: Data, V: Data>(
+        &mut self,
+        handle: &GlobalStoreHandle<K, V>,
+    ) -> Result<GlobalStoreRef<'_, K, V>, NodeError> {
+        let global = self.task.global.as_deref_mut();
+        let found = global.and_then(|global| GlobalStoreRef::find(global, handle.number()));
+        found.ok_or_else(|| no_global_store(handle.name()))
+    }
+
     /// Puts a value into a store that keeps several for one time; none is only logged.
     pub(crate) fn put_numbered<K: Data, V: Data>(
         &mut self,
@@ -190,33 +200,22 @@ impl<'a> Context<'a> {
         self.update_store(store, &key, timestamp, headers, |_, _| Ok(value)).map(|_| ())
     }
 
-    /// Reads the value of a key from a global store, by the store's number in the topology.
-    pub(crate) fn read_global<K: Data, V: Data>(
-        &mut self,
-        store: usize,
-        key: &K,
-    ) -> Result<Option<Timestamped<V>>, NodeError> {
-        match global_store::<K, V>(self.output, store) {
-            Some((typed, overlay)) => typed.get(overlay, key).map_err(NodeError::from),
-            None => Err(Box::new(Error::Unavailable("a global table is not there".to_owned()))),
-        }
-    }
-
-    /// The windows of a key whose times lie in `from..=to`, from a store of windows.
+    /// The windows of a key whose times lie in `from..=to`, from a store of windows, as far as `wanted`
+    /// says.
     pub(crate) fn fetch<K: Data, W: StoredWindow, V: Data>(
         &mut self,
         store: usize,
         any: &Windowed<K, W>,
-        from: i64,
-        to: i64,
+        times: (i64, i64),
         order: ScanOrder,
+        wanted: impl Fn(&W) -> Wanted,
     ) -> Result<Vec<Found<W, V>>, NodeError> {
         let state: &mut TaskState = self.task;
         let typed: &mut KeyValueStore<Windowed<K, W>, V> = state.stores[store]
             .as_any_mut()
             .downcast_mut()
             .expect("typed handles made this store, so the types agree");
-        typed.fetch(&state.overlay, any, from, to, order).map_err(NodeError::from)
+        typed.fetch(&state.overlay, any, times, order, wanted).map_err(NodeError::from)
     }
 
     /// Reads the value of a key from a table's store.
@@ -410,15 +409,10 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A global store, by its number in the topology.
-pub(crate) fn global_store<K: Data, V: Data>(
-    output: &mut dyn Output,
-    store: usize,
-) -> Option<(&mut KeyValueStore<K, V>, &Overlay)> {
-    let (state, number) = output.global(store)?;
-    let typed = state.stores[number]
-        .as_any_mut()
-        .downcast_mut()
-        .expect("the handle was made with the store, so the types agree");
-    Some((typed, &state.overlay))
+/// A handle of another builder, or a use while global stores are being filled.
+#[cold]
+fn no_global_store(name: &str) -> NodeError {
+    Box::new(Error::Unavailable(format!(
+        "there is no global store '{name}' here: make it with the builder of this topology, and read it from tasks, not from what fills global stores"
+    )))
 }

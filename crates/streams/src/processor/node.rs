@@ -1,4 +1,5 @@
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::codec::Data;
@@ -77,6 +78,15 @@ pub(crate) struct NodeEntry {
     pub(crate) outdated: Outdated,
     /// The store that keeps the node's table, by its number in the task.
     pub(crate) table_store: Option<usize>,
+}
+
+impl NodeEntry {
+    /// Tells the node of a clean close.
+    pub(crate) fn close(&self) {
+        if catch_unwind(AssertUnwindSafe(|| self.node.close())).is_err() {
+            tracing::warn!("node '{}' panicked in its close", self.name);
+        }
+    }
 }
 
 /// Takes the record out of what a parent lent.

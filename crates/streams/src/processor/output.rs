@@ -1,4 +1,3 @@
-use crate::processor::TaskState;
 use millstream_broker::{BrokerError, RecordBuffer};
 
 /// A topic that a task writes to, looked up once.
@@ -7,9 +6,6 @@ pub(crate) struct TopicHandle(pub(crate) u32);
 
 /// Where nodes and stores leave what is to be produced: one buffer a partition, filled in place.
 pub(crate) trait Output {
-    /// The state that holds a global store, by its number in the topology, with its number there.
-    fn global(&mut self, store: usize) -> Option<(&mut TaskState, usize)>;
-
     /// Finds a topic by its full name.
     fn topic(&mut self, name: &str) -> Result<TopicHandle, BrokerError>;
 

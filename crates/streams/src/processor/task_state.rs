@@ -3,8 +3,9 @@ use std::sync::Arc;
 use millstream_broker::{Headers, TaskId, TopicPartition};
 use millstream_state::Overlay;
 
+use crate::codec::RecordContext;
 use crate::error::{BoxError, Error, ErrorPolicies, ErrorPolicy, RecordFailure, Stage};
-use crate::processor::{NodeError, NodeResult, Punctuations, StateStore};
+use crate::processor::{DeadLetters, NodeError, NodeResult, Output, Punctuations, StateStore};
 
 /// Where the record being processed came from.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,10 @@ pub(crate) struct TaskState {
     pub(crate) outdated: bool,
     /// The time as of which versioned tables are being asked.
     pub(crate) as_of: Option<i64>,
+    /// Where skipped records go, if they are kept.
+    pub(crate) dead_letters: Option<DeadLetters>,
+    /// The global stores of the thread, lent while the task is at work.
+    pub(crate) global: Option<Box<TaskState>>,
 }
 
 impl TaskState {
@@ -65,6 +70,21 @@ impl TaskState {
         match self.sources.get(self.origin.source as usize) {
             Some(source) => (&source.topic, source.partition),
             None => (&NOWHERE, 0),
+        }
+    }
+
+    /// Where a record came from that was held back. What a topology of an earlier day held back may
+    /// come from a topic that this one has not.
+    pub(crate) fn origin_of(&self, context: &RecordContext<'_>) -> Origin {
+        let place = |source: &TopicPartition| {
+            &*source.topic == context.topic && source.partition.cast_signed() == context.partition
+        };
+        let source = self.sources.iter().position(place);
+        Origin {
+            source: source.map_or(u32::MAX, |source| source as u32),
+            offset: context.offset,
+            timestamp: context.timestamp,
+            headers: context.headers.clone(),
         }
     }
 
@@ -89,7 +109,7 @@ impl TaskState {
 
     /// Applies the policy to a failure: skipped and counted, or handed up.
     #[cold]
-    pub(crate) fn judge(&mut self, error: NodeError) -> NodeResult {
+    pub(crate) fn judge(&mut self, error: NodeError, output: &mut dyn Output) -> NodeResult {
         let Error::Record(failure) = &*error else {
             return Err(error);
         };
@@ -102,6 +122,9 @@ impl TaskState {
             ErrorPolicy::Fail => Err(error),
             ErrorPolicy::Skip => {
                 self.counters.dropped += 1;
+                if let Some(dead_letters) = &self.dead_letters {
+                    dead_letters.write(failure, &self.origin, output);
+                }
                 tracing::warn!("skipped a record: {failure}");
                 Ok(())
             }

@@ -1,10 +1,10 @@
 use super::StoreLookup;
 use crate::error::Error;
-use crate::processor::ChangeBuffer;
+use crate::processor::{ChangeBuffer, GraceBuffer};
 use crate::runtime::StreamThread;
 
 impl StoreLookup {
-    /// What the suppression that this is the buffer of holds back in the tasks of `thread`: keys as
+    /// What the suppression or the join that this is the buffer of holds back in the tasks of `thread`: keys as
     /// bytes and their times, in the order in which they will come out.
     pub(crate) fn held_back(
         &self,
@@ -16,8 +16,15 @@ impl StoreLookup {
                 continue;
             };
             let store = task.state.stores[number].as_any_mut();
+            if let Some(buffer) = store.downcast_ref::<GraceBuffer>() {
+                found.extend(buffer.entries().map(|(key, time)| (key.to_vec(), time)));
+                continue;
+            }
             let Some(buffer) = store.downcast_ref::<ChangeBuffer>() else {
-                let what = format!("store '{}' is not the buffer of a suppression", self.name);
+                let what = format!(
+                    "store '{}' holds nothing back: it is no buffer of a suppression or of a join with grace",
+                    self.name
+                );
                 return Err(Error::Unavailable(what));
             };
             found.extend(buffer.entries().map(|(key, time)| (key.to_vec(), time)));

@@ -3,11 +3,11 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
+use millstream_state::ScanOrder;
 use tokio::sync::mpsc;
 
-use super::state_view::StateView;
-use super::{Answer, StoreLookup};
-use crate::codec::Data;
+use super::{Answer, StateView, StoreLookup, merged};
+use crate::codec::{Data, Wire};
 use crate::error::Error;
 use crate::record::Timestamped;
 use crate::runtime::{StreamThread, StreamsApp};
@@ -57,12 +57,34 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
     /// The entries whose keys lie in `range`, in unsigned order of the keys' bytes. They are copied
     /// out while the stream threads wait, so ask for no more than you need.
     pub async fn range(&self, range: impl RangeBounds<K>) -> Result<Vec<(K, V)>, Error> {
+        self.range_ordered(range, ScanOrder::Forward).await
+    }
+
+    /// As [`range`](Self::range), backwards.
+    #[doc(alias = "reverseRange")]
+    pub async fn range_reverse(&self, range: impl RangeBounds<K>) -> Result<Vec<(K, V)>, Error> {
+        self.range_ordered(range, ScanOrder::Reverse).await
+    }
+
+    /// The entries whose keys' bytes begin with those of `prefix`, in unsigned order of the keys'
+    /// bytes. An error for a store of windows.
+    #[doc(alias = "prefixScan")]
+    pub async fn prefix<P: Wire + Sync>(&self, prefix: &P) -> Result<Vec<(K, V)>, Error> {
+        let prefix = prefix.clone();
+        let parts = self.ask(move |view| view.prefix(&prefix)).await?;
+        let entries = merged(parts, ScanOrder::Forward);
+        Ok(entries.map(|(key, value)| (key, value.value)).collect())
+    }
+
+    async fn range_ordered(
+        &self,
+        range: impl RangeBounds<K>,
+        order: ScanOrder,
+    ) -> Result<Vec<(K, V)>, Error> {
         let range: (Bound<K>, Bound<K>) =
             (range.start_bound().cloned(), range.end_bound().cloned());
-        let parts = self.ask(move |view| view.range(&range)).await?;
-        let mut entries: Vec<_> = parts.into_iter().flatten().collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(entries.into_iter().map(|(_, key, value)| (key, value.value)).collect())
+        let parts = self.ask(move |view| view.range(&range, order)).await?;
+        Ok(merged(parts, order).map(|(key, value)| (key, value.value)).collect())
     }
 
     /// All entries, in unsigned order of the keys' bytes.
@@ -77,7 +99,7 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
     }
 
     /// Asks every stream thread, and gathers what their tasks answer.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl Fn(StateView<'_, K, V>) -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<Vec<T>, Error> {
@@ -97,10 +119,9 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
         let mut found = Vec::new();
         let mut anywhere = false;
         while let Some(answer) = answers.recv().await {
-            if let Answer::Found(results) = answer? {
-                if anywhere && self.lookup.is_global {
-                    continue;
-                }
+            if let Answer::Found(results) = answer?
+                && !(anywhere && self.lookup.is_global)
+            {
                 anywhere = true;
                 found.extend(results);
             }

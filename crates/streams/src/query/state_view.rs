@@ -3,11 +3,11 @@ use std::ops::Bound;
 use millstream_broker::TaskId;
 use millstream_state::{KeyRange, ScanOrder};
 
-use crate::codec::Data;
+use crate::codec::{Data, StoredWindow, Wire};
 use crate::error::Error;
-use crate::processor::{KeyValueStore, TaskState};
-use crate::record::Timestamped;
-use crate::runtime::{StreamThread, Task};
+use crate::processor::{Found, KeyValueStore, TaskState, Wanted};
+use crate::record::{Timestamped, Windowed};
+use crate::runtime::StreamThread;
 use crate::topology::Topology;
 
 /// What one stream thread answers.
@@ -25,8 +25,8 @@ pub(crate) struct StoreLookup {
     pub(crate) number: usize,
     /// The sub-topology whose tasks have it.
     sub_topology: Option<u32>,
-    /// Whether every thread has a copy of its own.
-    pub(crate) is_global: bool,
+    /// Whether every thread has the whole of it.
+    pub(super) is_global: bool,
 }
 
 impl StoreLookup {
@@ -58,6 +58,18 @@ impl StoreLookup {
         thread: &mut StreamThread,
         mut work: impl FnMut(StateView<'_, K, V>) -> Result<T, Error>,
     ) -> Result<Answer<Vec<T>>, Error> {
+        if self.is_global {
+            let Some(global) = thread.global_mut() else {
+                return Err(Error::Unavailable(format!(
+                    "the global store '{}' is being restored: ask again when the application is running",
+                    self.name
+                )));
+            };
+            let Some(number) = global.store_numbers[self.number] else {
+                return Ok(Answer::Elsewhere);
+            };
+            return Ok(Answer::Found(vec![work(self.view(global, number)?)?]));
+        }
         let has_it = |task: TaskId| Some(task.sub_topology) == self.sub_topology;
         if let Some((task, _)) = thread.tasks().find(|(task, running)| has_it(*task) && !running) {
             return Err(Error::Unavailable(format!(
@@ -70,7 +82,7 @@ impl StoreLookup {
             let Some(number) = task.stores.iter().position(|store| *store == self.number) else {
                 continue;
             };
-            results.push(work(self.view(task, number)?)?);
+            results.push(work(self.view(&mut task.state, number)?)?);
         }
         if results.is_empty() { Ok(Answer::Elsewhere) } else { Ok(Answer::Found(results)) }
     }
@@ -96,10 +108,10 @@ impl StoreLookup {
 
     fn view<'a, K: Data, V: Data>(
         &self,
-        task: &'a mut Task,
+        state: &'a mut TaskState,
         number: usize,
     ) -> Result<StateView<'a, K, V>, Error> {
-        let TaskState { stores, overlay, .. } = &mut task.state;
+        let TaskState { stores, overlay, .. } = state;
         let store: Option<&mut KeyValueStore<K, V>> = stores[number].as_any_mut().downcast_mut();
         match store {
             Some(store) => Ok(StateView { store, overlay }),
@@ -111,6 +123,22 @@ impl StoreLookup {
             ))),
         }
     }
+}
+
+/// Entries, each with its key's bytes to merge by.
+pub(crate) type Entries<K, V> = Vec<(Vec<u8>, K, Timestamped<V>)>;
+
+/// Puts together what the tasks gave, in byte order of the keys or against it.
+pub(crate) fn merged<K, V>(
+    parts: impl IntoIterator<Item = Entries<K, V>>,
+    order: ScanOrder,
+) -> impl Iterator<Item = (K, Timestamped<V>)> {
+    let mut entries: Vec<_> = parts.into_iter().flatten().collect();
+    entries.sort_by(|a, b| match order {
+        ScanOrder::Forward => a.0.cmp(&b.0),
+        ScanOrder::Reverse => b.0.cmp(&a.0),
+    });
+    entries.into_iter().map(|(_, key, value)| (key, value))
 }
 
 /// A store of one task, to be read: what was processed last is seen, committed or not.
@@ -129,9 +157,18 @@ impl<K: Data, V: Data> StateView<'_, K, V> {
     pub(crate) fn range(
         &self,
         range: &(Bound<K>, Bound<K>),
-    ) -> Result<Vec<(Vec<u8>, K, Timestamped<V>)>, Error> {
-        let range = self.store.encoded_range((range.0.as_ref(), range.1.as_ref()))?;
-        let entries = self.store.scan(self.overlay, range, ScanOrder::Forward)?;
+        order: ScanOrder,
+    ) -> Result<Entries<K, V>, Error> {
+        self.scan(self.store.encoded_range((range.0.as_ref(), range.1.as_ref()))?, order)
+    }
+
+    /// The entries whose keys' bytes begin with those of `prefix`.
+    pub(crate) fn prefix<P: Wire>(&self, prefix: &P) -> Result<Entries<K, V>, Error> {
+        self.scan(self.store.prefix_range(prefix)?, ScanOrder::Forward)
+    }
+
+    fn scan(&self, range: KeyRange, order: ScanOrder) -> Result<Entries<K, V>, Error> {
+        let entries = self.store.scan(self.overlay, range, order)?;
         entries
             .map(|entry| {
                 let (key, value) = entry?;
@@ -144,4 +181,39 @@ impl<K: Data, V: Data> StateView<'_, K, V> {
     pub(crate) fn approximate_len(&self) -> u64 {
         self.store.approximate_len(self.overlay)
     }
+}
+
+impl<K: Data, W: StoredWindow, V: Data> StateView<'_, Windowed<K, W>, V> {
+    /// The windows of a key whose times lie in `from..=to`.
+    pub(crate) fn fetch(
+        &mut self,
+        key: &K,
+        (from, to): (i64, i64),
+        order: ScanOrder,
+    ) -> Result<Vec<Found<W, V>>, Error> {
+        let any = Windowed { key: key.clone(), window: W::any_at(0) };
+        self.store.fetch(self.overlay, &any, (from, to), order, |_| Wanted::Yes)
+    }
+
+    /// The windows of all keys whose times lie in `from..=to`, each with its time and its key's bytes
+    /// to merge by.
+    pub(crate) fn fetch_all(&self, (from, to): (i64, i64)) -> Result<AllWindows<K, W, V>, Error> {
+        let found = self.store.fetch_all(self.overlay, from, to)?.into_iter();
+        let placed = found.map(|(key, value)| {
+            Ok(((key.window.time(), self.store.encoded_key(&key)?), key, value))
+        });
+        placed.collect()
+    }
+}
+
+/// Windows of all keys, each with its time and its key's bytes.
+pub(crate) type AllWindows<K, W, V> = Vec<((i64, Vec<u8>), Windowed<K, W>, Timestamped<V>)>;
+
+/// Puts together what the tasks gave, in order of the windows' times and then of their keys.
+pub(crate) fn merged_windows<K, W, V>(
+    parts: impl IntoIterator<Item = AllWindows<K, W, V>>,
+) -> Vec<(Windowed<K, W>, V)> {
+    let mut windows: Vec<_> = parts.into_iter().flatten().collect();
+    windows.sort_by(|a, b| a.0.cmp(&b.0));
+    windows.into_iter().map(|(_, key, value)| (key, value.value)).collect()
 }

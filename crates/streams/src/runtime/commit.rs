@@ -46,7 +46,8 @@ impl StreamThread {
         let interval = self.options.config.commit_interval();
         self.next_commit = now + interval;
         for task in self.tasks.values_mut().filter(|task| task.is_running()) {
-            task.flush(&mut self.collector)?;
+            let collector = &mut self.collector;
+            self.global.with(task, |task| task.flush(collector))?;
         }
         self.collector.flush()?;
         failpoint::reached("after-produce");

@@ -32,7 +32,11 @@ pub(crate) fn prepare_topics(
     create_external: Option<u32>,
 ) -> Result<PartitionPlan, Error> {
     let parts = &topology.inner;
-    let external = external_topics(topology);
+    let mut external = external_topics(topology);
+    if let Some(topic) = config.dead_letter_topic() {
+        let setting = "errors.dead.letter.queue.topic.name".to_owned();
+        external.entry(topic.to_owned()).or_insert(setting);
+    }
     let names: Vec<&str> = external.keys().map(String::as_str).collect();
     let mut existing = partitions_of(admin, &names)?;
     let mut problems = Vec::new();

@@ -3,8 +3,7 @@ use std::sync::Arc;
 use millstream_broker::{BrokerError, CommitOutcome, Producer, RecordBuffer, TopicPartition};
 use rustc_hash::FxHashMap;
 
-use super::global_state::GlobalTask;
-use crate::processor::{Output, TaskState, TopicHandle};
+use crate::processor::{Output, TopicHandle};
 
 /// A buffer of this size is handed to the producer before more is processed.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -35,8 +34,6 @@ pub(crate) struct RecordCollector {
     /// Partitions whose buffers hold records.
     filled: Vec<(TopicHandle, u32)>,
     wants_send: bool,
-    /// The thread's global tables, which nodes may read.
-    pub(super) globals: Vec<GlobalTask>,
 }
 
 impl RecordCollector {
@@ -49,7 +46,6 @@ impl RecordCollector {
             by_name: FxHashMap::default(),
             filled: Vec::new(),
             wants_send: false,
-            globals: Vec::new(),
         }
     }
 
@@ -139,14 +135,6 @@ impl RecordCollector {
 }
 
 impl Output for RecordCollector {
-    fn global(&mut self, store: usize) -> Option<(&mut TaskState, usize)> {
-        let mut states = self.globals.iter_mut().map(|global| &mut global.task.state);
-        states.find_map(|state| {
-            let number = state.store_numbers.get(store).copied().flatten()?;
-            Some((state, number))
-        })
-    }
-
     fn topic(&mut self, name: &str) -> Result<TopicHandle, BrokerError> {
         if let Some(topic) = self.by_name.get(name) {
             return Ok(*topic);

@@ -163,7 +163,7 @@ impl Restoration {
 
 /// Why what a store holds, up to `offset`, is not the beginning of what its changelog tells; `None`
 /// when it is.
-fn outdated(
+pub(super) fn outdated(
     state: &TaskState,
     partition: &TopicPartition,
     offset: i64,

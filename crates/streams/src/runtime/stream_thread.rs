@@ -9,6 +9,7 @@ use millstream_broker::{
 };
 use millstream_state::Overlay;
 
+use super::global_stores::GlobalStores;
 use super::metrics::ThreadMetrics;
 use super::requests::{Request, Requests};
 use super::task::Task;
@@ -47,9 +48,8 @@ pub struct StreamThread {
     pub(super) last_refused: Option<TaskId>,
     /// The producer is to be opened anew before anything is written.
     pub(super) restarting: bool,
-    /// Whether its global tables have had everything that was there at the start.
-    pub(super) globals_complete: bool,
     pub(super) cache: Option<CacheBudget>,
+    pub(super) global: GlobalStores,
     pub(super) requests: Option<Requests>,
     pub(super) metrics: ThreadMetrics,
     pub(super) paused: bool,
@@ -122,8 +122,8 @@ impl StreamThread {
             last_started: None,
             last_refused: None,
             restarting: false,
-            globals_complete: false,
             cache,
+            global: GlobalStores::default(),
             requests: None,
             metrics: ThreadMetrics::default(),
             paused: false,
@@ -148,16 +148,14 @@ impl StreamThread {
         made.chain(self.waiting.keys().map(|id| (*id, false)))
     }
 
-    /// The tasks it has, and what it has of global tables.
     pub(crate) fn tasks_mut(&mut self) -> impl Iterator<Item = &mut Task> {
-        let globals = self.collector.globals.iter_mut().map(|global| &mut global.task);
-        self.tasks.values_mut().chain(globals)
+        self.tasks.values_mut()
     }
 
     /// Whether it has its tasks and all of them are running.
     pub(crate) fn is_settled(&self) -> bool {
         self.identity.is_some()
-            && self.globals_complete
+            && self.has_global_stores()
             && self.waiting.is_empty()
             && self.tasks.values().all(Task::is_running)
     }
@@ -199,14 +197,15 @@ impl StreamThread {
         }
         let mut busy = self.follow_membership()?;
         self.renew_producer()?;
-        if let Some(wait) = self.follow_globals(&mut busy)? {
-            return Ok(wait);
+        busy |= self.follow_global_topics()?;
+        let ready = self.has_global_stores();
+        if ready {
+            busy |= self.make_tasks()?;
+            busy |= self.start_tasks()?;
         }
-        busy |= self.make_tasks()?;
-        busy |= self.start_tasks()?;
         let now = self.options.clock.wall_ms();
         let (mut processed, mut blocked) = (0, false);
-        if !self.paused {
+        if ready && !self.paused {
             for task in self.tasks.values_mut().filter(|task| task.is_running()) {
                 task.state.wall_clock = now;
                 task.fetch(&self.options.config, &mut *self.consumer)?;
@@ -215,7 +214,8 @@ impl StreamThread {
             (processed, blocked) = (records, full);
             let mut punctuated = false;
             for task in self.tasks.values_mut().filter(|task| task.is_running()) {
-                punctuated |= task.punctuate(&mut self.collector)?;
+                let collector = &mut self.collector;
+                punctuated |= self.global.with(task, |task| task.punctuate(collector))?;
             }
             self.since_commit += processed;
             self.uncommitted |= processed > 0 || punctuated;
@@ -242,7 +242,9 @@ impl StreamThread {
                         continue;
                     }
                     processed += self.turn.run(&*self.options.clock, |limit| {
-                        let records = task.process(limit, &mut self.collector)?;
+                        let collector = &mut self.collector;
+                        let records =
+                            self.global.with(task, |task| task.process(limit, collector))?;
                         if self.collector.wants_send() {
                             self.collector.send()?;
                         }
@@ -258,7 +260,8 @@ impl StreamThread {
                     .min_by_key(|(timestamp, _)| *timestamp);
                 if let Some((_, task)) = next {
                     let limit = records - self.since_commit.min(records - 1);
-                    processed = task.process(limit, &mut self.collector)?;
+                    let collector = &mut self.collector;
+                    processed = self.global.with(task, |task| task.process(limit, collector))?;
                     if self.collector.wants_send() {
                         self.collector.send()?;
                     }
@@ -280,27 +283,6 @@ impl StreamThread {
             }
         }
         Ok(())
-    }
-
-    fn idle_time(&self, wall_ms: i64) -> Duration {
-        let config = &self.options.config;
-        let mut idle = config.poll_timeout();
-        if !self.waiting.is_empty() {
-            idle = idle.min(Duration::from_millis(5));
-        }
-        if self.uncommitted {
-            let now = self.options.clock.monotonic();
-            idle = idle.min(self.next_commit.saturating_sub(now));
-        }
-        for task in self.tasks.values() {
-            if let Some(due) = task.state.punctuations.next_wall_clock() {
-                idle = idle.min(Duration::from_millis(due.saturating_sub(wall_ms).max(0) as u64));
-            }
-            if !task.is_running() {
-                idle = idle.min(Duration::from_millis(5));
-            }
-        }
-        idle.max(Duration::from_millis(1))
     }
 
     fn answer_requests(&mut self) -> Result<(), Error> {
@@ -397,6 +379,7 @@ impl StreamThread {
         }
         tracing::warn!("{}: its tasks begin again from the last commit: {cause}", self.name);
         self.restart_tasks();
+        self.read_global_topics_again();
         Ok(())
     }
 
@@ -422,9 +405,7 @@ impl StreamThread {
 
     fn renew_producer(&mut self) -> Result<(), Error> {
         if self.restarting {
-            let mut collector = open_collector(&self.options, &self.name)?;
-            collector.globals = std::mem::take(&mut self.collector.globals);
-            self.collector = collector;
+            self.collector = open_collector(&self.options, &self.name)?;
             self.restarting = false;
         }
         Ok(())
@@ -449,6 +430,7 @@ impl StreamThread {
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(clean, &mut *self.consumer);
         }
+        self.close_global(clean);
         self.waiting.clear();
         left?;
         committed.map(|_| ())
@@ -461,6 +443,7 @@ impl StreamThread {
         for mut task in std::mem::take(&mut self.tasks).into_values() {
             task.close(false, &mut *self.consumer);
         }
+        self.close_global(false);
         let results = [self.collector.abort(), self.membership.leave()];
         for error in results.into_iter().filter_map(Result::err) {
             tracing::warn!("{}: while it was given up: {error}", self.name);

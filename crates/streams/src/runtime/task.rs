@@ -9,15 +9,13 @@ use super::internal_topics::written_topics;
 use super::partition_queue::PartitionQueue;
 use super::persistence::Persistence;
 use super::restore::{Restoration, TaskStart};
+use super::task_parts::{TaskParts, read_record};
 use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector, store_times};
-use crate::error::{Error, ErrorPolicies, Panic, Stage};
+use crate::error::{Error, Panic, Stage};
 use crate::processor::{
-    ChangelogTarget, Context, Counters, NoInput, NodeEntry, Origin, Outdated, Output,
-    PunctuationType, Punctuations, SourceNode, StoreOptions, TaskState, TopicHandle,
+    Context, DeadLetters, NodeEntry, Output, PunctuationType, SourceNode, TaskState,
 };
-use crate::record::Headers;
-use crate::topology::{NodeKind, NodeSetup, SinkTopic, StoreSetup, changelog_topic};
 
 /// How much is fetched of one partition at a time.
 const FETCH_BYTES: usize = 1024 * 1024;
@@ -47,6 +45,8 @@ pub(crate) struct Task {
     pub(super) phase: Phase,
     /// When its database is to be written to the disk.
     pub(super) persistence: Persistence,
+    /// How far one record of the input may push stream time, in milliseconds.
+    advance_limit: Option<i64>,
 }
 
 impl Task {
@@ -59,134 +59,22 @@ impl Task {
         start: &mut TaskStart<'_>,
         kept: &mut Option<Overlay>,
     ) -> Result<Self, Error> {
-        let TaskSetup { topology, config, plan, cache, wall_clock, .. } = *setup;
-        let parts = &topology.inner;
-        let application_id = config.application_id();
-        let sub = &parts.sub_topologies[id.sub_topology as usize];
-        let mut store_numbers = vec![None; parts.stores.len()];
-        for (number, store) in sub.stores.iter().enumerate() {
-            store_numbers[*store] = Some(number);
-        }
-        let mut node_numbers = vec![0u32; parts.nodes.len()];
-        for (number, node) in sub.nodes.iter().enumerate() {
-            node_numbers[*node] = number as u32;
-        }
-
-        let mut stores = Vec::with_capacity(sub.stores.len());
-        let mut changelogs = Vec::new();
-        for (number, store) in sub.stores.iter().enumerate() {
-            let spec = &parts.stores[*store];
-            let changelog = match spec.changelog {
-                None => None,
-                Some(_) => {
-                    let topic = changelog_topic(application_id, &spec.name);
-                    changelogs.push((number, TopicPartition::new(topic.as_str(), id.partition)));
-                    let topic = collector.topic(&topic)?;
-                    Some(ChangelogTarget { topic, partition: id.partition })
-                }
-            };
-            let options = StoreOptions {
-                name: spec.name.as_str().into(),
-                number,
-                timestamped: spec.timestamped,
-                changelog,
-                cache: cache.filter(|_| spec.caching).cloned(),
-                owner: spec.owner.map(|node| node_numbers[node]),
-                sends_old: spec.owner.is_some_and(|node| parts.nodes[node].sends_old),
-                segments: spec.segments,
-            };
-            stores.push((spec.factory)(StoreSetup { options }));
-        }
-
-        let mut nodes = Vec::with_capacity(sub.nodes.len());
-        let mut sources: Vec<(u32, Arc<dyn SourceNode>)> = Vec::new();
-        let mut queues = Vec::new();
-        for node in &sub.nodes {
-            let spec = &parts.nodes[*node];
-            let mut sink = TopicHandle(0);
-            if let NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } = &spec.kind {
-                sink = collector.topic(&topic.full_name(application_id))?;
-            }
-            let numbers: Vec<usize> =
-                spec.stores.iter().filter_map(|store| store_numbers[*store]).collect();
-            let local = |nodes: &[usize]| -> Vec<u32> {
-                nodes.iter().map(|node| node_numbers[*node]).collect()
-            };
-            let mut node_setup = NodeSetup {
-                stores: &numbers,
-                parents: &local(&spec.parents),
-                reads: &local(&spec.reads),
-                sink,
-                sends_old: spec.sends_old,
-                shares_store: spec.shares_store,
-                behind_versions: parts.is_behind_versions(*node),
-                null_keys_taken: parts.are_null_keys_taken(*node),
-            };
-            let made = match &spec.kind {
-                NodeKind::Source { topics, factory } => {
-                    let source: Arc<dyn SourceNode> = factory().into();
-                    for topic in topics {
-                        let partitions = plan.counts.get(topic);
-                        let own = match sub.is_global {
-                            true => 0..partitions,
-                            false => id.partition..partitions.min(id.partition + 1),
-                        };
-                        for number in own {
-                            let name = topic.full_name(application_id);
-                            let partition = TopicPartition::new(name, number);
-                            queues.push(PartitionQueue::new(partition, topic.internal));
-                            sources.push((nodes.len() as u32, source.clone()));
-                        }
-                    }
-                    Box::new(NoInput)
-                }
-                NodeKind::Processor { factory } | NodeKind::Sink { factory, .. } => {
-                    factory(&mut node_setup)
-                }
-            };
-            let children = parts.children[*node].iter().map(|child| node_numbers[*child]);
-            nodes.push(NodeEntry {
-                node: made,
-                name: spec.name.as_str().into(),
-                children: children.collect(),
-                stores: spec.stores.as_slice().into(),
-                outdated: match parts.is_behind_versions(*node) {
-                    true => spec.outdated,
-                    false => Outdated::Processed,
-                },
-                table_store: parts.table_store(*node).and_then(|store| store_numbers[store]),
-            });
-        }
-
-        let names = sub.stores.iter().map(|store| parts.stores[*store].name.as_str());
-        let mut overlay = setup.overlay(id, names.collect(), kept)?;
-        for (number, store) in sub.stores.iter().enumerate() {
-            if parts.stores[*store].segments.is_some() {
-                overlay.set_segmented(number);
-            }
-        }
-        let mut state = TaskState {
-            id,
-            stores,
-            store_numbers: store_numbers.into(),
-            overlay,
-            origin: Origin::default(),
-            current: 0,
-            sources: queues.iter().map(|queue: &PartitionQueue| queue.partition.clone()).collect(),
-            stream_time: -1,
-            wall_clock,
-            policies: ErrorPolicies {
-                decode: config.deserialization_exception_handler(),
-                process: config.processing_exception_handler(),
-                produce: config.production_exception_handler(),
-            },
-            counters: Counters::default(),
-            punctuations: Punctuations::default(),
-            failed_below: None,
-            flushes: 0,
-            outdated: false,
-            as_of: None,
+        let TaskSetup { topology, config, .. } = *setup;
+        let sub = &topology.inner.sub_topologies[id.sub_topology as usize];
+        let own = |count: u32| id.partition..(id.partition + 1).min(count);
+        let parts = TaskParts::make(sub, setup, id.partition, own, collector)?;
+        let names = sub.stores.iter().map(|store| topology.inner.stores[*store].name.as_str());
+        let names: Vec<&str> = names.collect();
+        let overlay = setup.overlay(&id.to_string(), &names, kept)?;
+        let dead_letters = match config.dead_letter_topic() {
+            Some(topic) => Some(DeadLetters::new(collector.topic(topic)?)),
+            None => None,
         };
+        let (TaskParts { nodes, sources, changelogs, inputs, .. }, mut state) =
+            parts.with_state(id, sub, setup, overlay);
+        state.dead_letters = dead_letters;
+        let queues = inputs.into_iter();
+        let queues = queues.map(|(partition, internal)| PartitionQueue::new(partition, internal));
         let phase = match Restoration::begin(&mut state, &changelogs, start) {
             Ok(restoration) => Phase::Restoring(restoration),
             Err(error) => {
@@ -198,13 +86,18 @@ impl Task {
             id,
             nodes,
             sources,
-            queues,
+            queues: queues.collect(),
             state,
             stores: sub.stores.clone(),
             changelogs,
-            writes: written_topics(topology, id.sub_topology, application_id).into_iter().collect(),
+            writes: written_topics(topology, id.sub_topology, config.application_id())
+                .into_iter()
+                .collect(),
             phase,
             persistence: Persistence::new(start.now),
+            advance_limit: config
+                .max_stream_time_advance()
+                .map(|time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX)),
         })
     }
 
@@ -341,26 +234,20 @@ impl Task {
         loop {
             let (record, next) = batch.read(position);
             let queue = &mut self.queues[number];
-            let state = &mut self.state;
-            state.origin.source = number as u32;
-            state.origin.offset = record.offset;
-            state.origin.timestamp = record.timestamp;
-            state.origin.headers = Headers::new();
-            let timestamp = source.timestamp(&record, queue.partition_time);
-            if let Ok(timestamp) = timestamp {
-                queue.partition_time = queue.partition_time.max(timestamp);
-                state.stream_time = state.stream_time.max(timestamp);
-            }
             queue.advance(record.offset, next);
-            let mut ctx = Context::new(&self.nodes, state, collector, *node);
-            ctx.run_source(|_, ctx| match timestamp {
-                Ok(timestamp) if timestamp >= 0 => source.read(ctx, &record, timestamp),
-                Ok(_) => {
-                    ctx.drop_record("its timestamp is negative");
-                    Ok(())
-                }
-                Err(cause) => Err(ctx.failure(Stage::Decode, cause.into())),
-            })?;
+            let (nodes, state) = (&self.nodes, &mut self.state);
+            if let Some(dead_letters) = &mut state.dead_letters {
+                dead_letters.hold(number as u32, &batch, position);
+            }
+            read_record(
+                nodes,
+                state,
+                collector,
+                (number, *node, &**source),
+                &record,
+                &mut queue.partition_time,
+                self.advance_limit.filter(|_| !queue.is_repartition),
+            )?;
             processed += 1;
             if !self.state.punctuations.is_empty() {
                 let stream_time = self.state.stream_time;

@@ -1,6 +1,5 @@
 //! How a task begins, commits its state, and ends.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use millstream_broker::Consumer;
@@ -12,6 +11,7 @@ use super::restore::TaskStart;
 use super::task::Phase;
 use super::{Config, RecordCollector, Task, store_times};
 use crate::error::Error;
+use crate::processor::NodeEntry;
 
 /// After so many restored records a task waits until they are on the disk: more of them are not to
 /// be restored once more.
@@ -62,15 +62,10 @@ impl Task {
                 );
                 self.state.stream_time = self.state.stream_time.max(queue.partition_time);
             }
-            self.run(collector)?;
+            self.phase = Phase::Running;
+            self.each_node(collector, |node, ctx| node.node.init(ctx))?;
         }
         Ok(restored)
-    }
-
-    /// Begins to work: its stores and its positions are there.
-    pub(super) fn run(&mut self, collector: &mut RecordCollector) -> Result<(), Error> {
-        self.phase = Phase::Running;
-        self.each_node(collector, |node, ctx| node.node.init(ctx))
     }
 
     /// After the broker's commit: writes the overlay to the database, with the changelog offsets it
@@ -117,12 +112,7 @@ impl Task {
             consumer.unassign(changelog);
         }
         if clean {
-            for entry in &self.nodes {
-                let closed = catch_unwind(AssertUnwindSafe(|| entry.node.close()));
-                if closed.is_err() {
-                    tracing::warn!("node '{}' panicked in its close", entry.name);
-                }
-            }
+            self.nodes.iter().for_each(NodeEntry::close);
             if let Err(error) = self.state.overlay.persist(self.state.wall_clock, true) {
                 tracing::warn!("{error}; what is missing is restored from the changelogs");
             }

@@ -1,4 +1,3 @@
-use millstream_broker::TaskId;
 use millstream_state::{Overlay, StateBackend};
 
 use super::{Config, PartitionPlan};
@@ -17,17 +16,17 @@ pub(super) struct TaskSetup<'a> {
 }
 
 impl TaskSetup<'_> {
-    /// The task's database with nothing pending: the one kept from an earlier life, or a new one.
+    /// A task's database with nothing pending: the one kept from an earlier life, or a new one.
     pub(super) fn overlay(
         &self,
-        id: TaskId,
-        stores: Vec<&str>,
+        task: &str,
+        stores: &[&str],
         kept: &mut Option<Overlay>,
     ) -> Result<Overlay, Error> {
         match kept.take() {
             Some(overlay) => Ok(overlay),
             None => {
-                let database = self.backend.open(&id.to_string(), &stores)?;
+                let database = self.backend.open(task, stores)?;
                 Ok(Overlay::new(database, stores.len()))
             }
         }

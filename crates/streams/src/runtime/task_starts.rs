@@ -103,7 +103,8 @@ impl StreamThread {
                 now: self.options.clock.monotonic(),
                 report: &mut report,
             };
-            match task.start(&self.options.config, &mut self.collector, &mut start) {
+            let (config, collector) = (&self.options.config, &mut self.collector);
+            match self.global.with(task, |task| task.start(config, collector, &mut start)) {
                 Ok(records) => {
                     restored += records;
                     busy |= records > 0 || task.is_running();
@@ -127,6 +128,9 @@ impl StreamThread {
     pub(super) fn rebuild(&mut self, damage: &StateError) {
         tracing::error!("{}: {damage}", self.name);
         self.restart_tasks();
+        if damage.task == self.global_name() {
+            self.close_global(false);
+        }
         let damaged = self.waiting.iter_mut().filter(|(id, _)| id.to_string() == damage.task);
         for (_, kept) in damaged {
             *kept = None;

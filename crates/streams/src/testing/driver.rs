@@ -11,8 +11,8 @@ use super::{TestInputTopic, TestOutputTopic};
 use crate::client::{TopicConsumer, TopicProducer};
 use crate::codec::{CodecError, Data, Wire};
 use crate::error::Error;
-use crate::query::{Answer, StoreLookup};
-use crate::record::{Timestamped, VersionedRecord};
+use crate::query::{Answer, StateView, StoreLookup};
+use crate::record::VersionedRecord;
 use crate::runtime::{Config, Guarantee, Pace, Step, StreamThread, ThreadOptions, prepare_topics};
 use crate::topic::Topic;
 use crate::topology::Topology;
@@ -145,33 +145,6 @@ impl TopologyTestDriver {
         self.clock.wall_ms()
     }
 
-    /// The value of a key in a store; `None` when it has none.
-    pub fn get<K: Data, V: Data>(&mut self, store: &str, key: &K) -> Result<Option<V>, Error> {
-        let lookup = self.lookup(store)?;
-        let found = lookup.each::<K, V, _>(&mut self.thread, |mut view| view.get(key))?;
-        let Answer::Found(values) = found else {
-            return Ok(None);
-        };
-        Ok(values.into_iter().flatten().next().map(|value: Timestamped<V>| value.value))
-    }
-
-    /// All entries of a store with their timestamps, in byte order of their keys.
-    pub fn entries<K: Data, V: Data>(
-        &mut self,
-        store: &str,
-    ) -> Result<Vec<(K, Timestamped<V>)>, Error> {
-        use std::ops::Bound::Unbounded;
-        let lookup = self.lookup(store)?;
-        let found =
-            lookup.each::<K, V, _>(&mut self.thread, |view| view.range(&(Unbounded, Unbounded)))?;
-        let Answer::Found(parts) = found else {
-            return Ok(Vec::new());
-        };
-        let mut entries: Vec<_> = parts.into_iter().flatten().collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(entries.into_iter().map(|(_, key, value)| (key, value)).collect())
-    }
-
     /// The entries of a store as bytes, as they are in the database.
     #[doc(hidden)]
     pub fn raw_entries(&mut self, store: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
@@ -198,7 +171,7 @@ impl TopologyTestDriver {
         decoded.collect()
     }
 
-    /// What the suppression with the buffer `store` holds back: keys and their times, in the order in
+    /// What the suppression, or the join with grace, with the buffer `store` holds back: keys and their times, in the order in
     /// which they will come out.
     pub fn held_back<K: Wire>(&mut self, store: &str) -> Result<Vec<(K, i64)>, Error> {
         let held = self.lookup(store)?.held_back(&mut self.thread)?.into_iter();
@@ -221,6 +194,18 @@ impl TopologyTestDriver {
     /// The broker underneath, for what the driver does not offer.
     pub fn broker(&self) -> &EmbeddedBroker {
         &self.broker
+    }
+
+    /// Asks the tasks that have a store.
+    pub(super) fn ask<K: Data, V: Data, T>(
+        &mut self,
+        store: &str,
+        question: impl FnMut(StateView<'_, K, V>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        match self.lookup(store)?.each(&mut self.thread, question)? {
+            Answer::Found(parts) => Ok(parts),
+            Answer::Elsewhere => Ok(Vec::new()),
+        }
     }
 
     fn lookup(&self, store: &str) -> Result<StoreLookup, Error> {

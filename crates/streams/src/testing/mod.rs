@@ -3,6 +3,7 @@
 
 mod check;
 mod driver;
+mod driver_stores;
 mod test_topics;
 
 pub use check::{Shown, check, check_with};

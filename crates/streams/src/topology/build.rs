@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef};
+use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef, history};
 use super::names::changelog_topic;
 use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
 use crate::error::TopologyError;
@@ -230,13 +230,7 @@ impl TopologyParts {
     /// Whether the table of a node is versioned: it says of each change whether it is the latest of
     /// its key (Kafka's `isOutputVersioned`).
     pub(crate) fn is_versioned(&self, node: usize) -> bool {
-        match self.table_store(node) {
-            Some(store) => matches!(self.stores[store].kind, ChangelogKind::Versions { .. }),
-            None => {
-                let spec = &self.nodes[node];
-                spec.keeps_versions && spec.parents.iter().any(|parent| self.is_versioned(*parent))
-            }
-        }
+        history(&self.nodes, &self.stores, node).is_some()
     }
 
     /// Whether a node hangs on a versioned table.

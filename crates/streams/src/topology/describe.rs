@@ -9,11 +9,11 @@ use super::neighbours::{Neighbours, in_hash_order};
 pub(super) fn describe(topology: &TopologyParts) -> String {
     let mut out = String::from("Topologies:\n ");
     for sub_topology in &topology.sub_topologies {
-        let global = match sub_topology.is_global {
+        let what = match sub_topology.is_global {
             true => " for global store (will not generate tasks)",
             false => "",
         };
-        let _ = writeln!(out, "  Sub-topology: {}{global}", sub_topology.id);
+        let _ = writeln!(out, "  Sub-topology: {}{what}", sub_topology.id);
         let neighbours = Neighbours::of(topology, sub_topology);
         let mut nodes = sub_topology.nodes.clone();
         nodes.sort_by(|a, b| neighbours.compare(*a, *b));

@@ -49,8 +49,8 @@ pub(crate) struct NodeSetup<'a> {
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
 
-/// Makes a source for a task.
-pub(crate) type SourceFactory = Arc<dyn Fn() -> Box<dyn SourceNode> + Send + Sync>;
+/// Makes a source for a task, given which of its topics it reads.
+pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
 
 /// Where a sink writes.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
-    /// Sources of global tables.
+    /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
     pub(crate) problems: Vec<String>,
     index: usize,
@@ -261,6 +261,11 @@ impl Graph {
         }
     }
 
+    /// For how long the table of a node keeps versions, if it does.
+    pub(crate) fn history(&self, node: usize) -> Option<i64> {
+        history(&self.nodes, &self.stores, node)
+    }
+
     /// The windows in the keys of the table node `node`, those with the longest grace if it is made of
     /// several tables (Kafka's `GraphGraceSearchUtil`).
     pub(crate) fn windows_above(&self, node: usize) -> Option<TableWindows> {
@@ -342,4 +347,17 @@ pub(crate) struct RepartitionNames {
     pub(crate) sink: String,
     pub(crate) filter: String,
     pub(crate) source: String,
+}
+
+/// For how long the table of a node keeps versions, if it does: by its store, or without one as the
+/// table it is made of.
+pub(super) fn history(nodes: &[NodeSpec], stores: &[StoreSpec], node: usize) -> Option<i64> {
+    match stores.iter().find(|store| store.owner == Some(node)) {
+        Some(StoreSpec { kind: ChangelogKind::Versions { history }, .. }) => Some(*history),
+        Some(_) => None,
+        None if nodes[node].keeps_versions => {
+            nodes[node].parents.iter().find_map(|parent| history(nodes, stores, *parent))
+        }
+        None => None,
+    }
 }

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Companion, Graph, NodeKind, NodeSetup, NodeSpec, RepartitionSpec, SinkTopic,
-    StoreSetup, StoreSpec, TableWindows, TopicRef,
+    ChangelogKind, Companion, Graph, NodeFactory, NodeKind, NodeSetup, NodeSpec, RepartitionSpec,
+    SinkTopic, SourceFactory, StoreSetup, StoreSpec, TableWindows, TopicRef,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub(crate) use partitions::PartitionCounts;
@@ -44,7 +44,7 @@ pub struct SubTopology {
     pub id: u32,
     pub(crate) nodes: Vec<usize>,
     pub(crate) stores: Vec<usize>,
-    /// Whether it keeps a global table: it has no tasks, every stream thread has it.
+    /// Whether it fills global stores: every stream thread does, and no task is made of it.
     pub(crate) is_global: bool,
 }
 
@@ -81,15 +81,10 @@ impl Topology {
         &self.inner.sub_topologies
     }
 
-    /// Topics of each sub-topology, as they are called for the application `application_id`.
+    /// Topics of each sub-topology that has tasks, as they are called for the application `application_id`.
     pub fn topics(&self, application_id: &str) -> Vec<SubTopologyTopics> {
         let sub_topologies = self.inner.sub_topologies.iter().filter(|sub| !sub.is_global);
         sub_topologies.map(|sub| self.inner.topics_of(sub, application_id)).collect()
-    }
-
-    /// Whether it has global tables.
-    pub(crate) fn has_globals(&self) -> bool {
-        self.inner.sub_topologies.iter().any(|sub| sub.is_global)
     }
 
     /// The topology as Kafka Streams' `TopologyDescription` prints it.

@@ -119,7 +119,8 @@ impl PartitionCounts {
         self.0.get(topic).copied().unwrap_or(0)
     }
 
-    /// Tasks of one sub-topology: as many as its largest source topic has partitions.
+    /// Tasks of one sub-topology: as many as its largest source topic has partitions,
+    /// none if it fills global stores.
     pub(crate) fn tasks_of(&self, topology: &TopologyParts, sub: &SubTopology) -> u32 {
         if sub.is_global { 0 } else { self.largest_source(topology, sub).unwrap_or(0) }
     }

@@ -1,3 +1,5 @@
+#[cfg(feature = "calendar")]
+use super::CalendarWindows;
 use super::{TimeWindows, UnlimitedWindows};
 use crate::record::TimeWindow;
 
@@ -6,6 +8,15 @@ use crate::record::TimeWindow;
 pub(crate) enum FixedWindows {
     Time(TimeWindows),
     Unlimited(UnlimitedWindows),
+    #[cfg(feature = "calendar")]
+    Calendar(CalendarWindows),
+}
+
+#[cfg(feature = "calendar")]
+impl From<CalendarWindows> for FixedWindows {
+    fn from(windows: CalendarWindows) -> Self {
+        Self::Calendar(windows)
+    }
 }
 
 impl From<TimeWindows> for FixedWindows {
@@ -24,13 +35,25 @@ impl FixedWindows {
     /// The windows that hold `timestamp`, by their starts.
     #[inline]
     pub(crate) fn of(&self, timestamp: i64) -> impl Iterator<Item = TimeWindow> {
-        let (times, unlimited) = match self {
+        let (times, one) = match self {
             Self::Time(windows) => (Some(windows.starts(timestamp)), None),
             Self::Unlimited(windows) => (None, Some(windows.start)),
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => (None, Some(windows.start(timestamp))),
         };
         let starts = times.into_iter().flatten();
-        let unlimited = unlimited.filter(|start| *start <= timestamp);
-        starts.chain(unlimited).map(|start| TimeWindow { start, end: self.end(start) })
+        let one = one.filter(|start| *start <= timestamp);
+        starts.chain(one).map(|start| TimeWindow { start, end: self.end(start) })
+    }
+
+    /// The start of the last window that ends at `time` or before; negative for none.
+    pub(crate) fn last_ended(&self, time: i64) -> i64 {
+        match self {
+            Self::Time(windows) => time.saturating_sub(windows.size),
+            Self::Unlimited(_) => -1,
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => windows.start(time.max(0)) - 1,
+        }
     }
 
     /// The end of the window that begins at `start`.
@@ -38,6 +61,8 @@ impl FixedWindows {
     pub(crate) fn end(&self, start: i64) -> i64 {
         match self {
             Self::Time(windows) => start.saturating_add(windows.size),
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => windows.end(start),
             Self::Unlimited(_) => i64::MAX,
         }
     }
@@ -46,6 +71,8 @@ impl FixedWindows {
     pub(crate) fn size(&self) -> i64 {
         match self {
             Self::Time(windows) => windows.size,
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => windows.size(),
             Self::Unlimited(_) => i64::MAX,
         }
     }
@@ -53,6 +80,8 @@ impl FixedWindows {
     pub(crate) fn grace(&self) -> i64 {
         match self {
             Self::Time(windows) => windows.grace,
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => windows.grace,
             Self::Unlimited(_) => 0,
         }
     }
@@ -71,6 +100,8 @@ impl FixedWindows {
     pub(crate) fn problem(&self) -> Option<String> {
         match self {
             Self::Time(windows) => windows.problem(),
+            #[cfg(feature = "calendar")]
+            Self::Calendar(windows) => windows.problem(),
             Self::Unlimited(windows) => (windows.start < 0)
                 .then(|| "its unlimited window begins before the Unix epoch".to_owned()),
         }

@@ -1,5 +1,7 @@
 //! Which windows a record belongs to, and how long each is open.
 
+#[cfg(feature = "calendar")]
+mod calendar_windows;
 mod emit;
 mod fixed;
 mod join_windows;
@@ -10,6 +12,8 @@ mod unlimited_windows;
 
 use std::time::Duration;
 
+#[cfg(feature = "calendar")]
+pub use calendar_windows::CalendarWindows;
 pub use emit::EmitStrategy;
 pub(crate) use fixed::FixedWindows;
 pub use join_windows::JoinWindows;

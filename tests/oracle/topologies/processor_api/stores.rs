@@ -143,3 +143,25 @@ pub(crate) fn process_values(b: &StreamsBuilder) {
     let pairs = strings(b, "in").process_values(&last.clone(), move || Last(last.clone()));
     pairs.named("last").to("out");
 }
+
+struct Lru(StoreHandle<String, Text>);
+
+impl Processor<Text, Text> for Lru {
+    type KeyOut = Text;
+    type ValueOut = Text;
+
+    fn process(&mut self, record: TextRecord, ctx: &mut TextContext<'_, '_>) -> Done {
+        let Some(key) = &record.key else { return Ok(()) };
+        let before = ctx.store(&self.0)?.get(key)?.flatten();
+        ctx.store(&self.0)?.put(key, record.value.clone())?;
+        let value = format!("{}>{}", java(&before), java(&record.value));
+        ctx.forward(record.with_value(Some(value)))
+    }
+}
+
+pub(crate) fn process_lru_store(b: &StreamsBuilder) {
+    let lru = b.add_store(Materialized::new("lru").plain().lru(2));
+    let handle = lru.clone();
+    let used = strings(b, "in").process_with(&lru, move || Lru(handle.clone()));
+    used.named("lru").to("out");
+}

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use hashbrown::HashTable;
+use millstream_state::KeyOrder;
 use rustc_hash::FxBuildHasher;
 
 use super::slot_key::SlotKey;
@@ -35,7 +35,7 @@ pub(super) struct WriteBackCache<V> {
     /// The slots that were written, one after the other; only the last place of each counts.
     dirty: Vec<u32>,
     /// The slots by key, for stores that are scanned.
-    ordered: Option<BTreeMap<Box<[u8]>, u32>>,
+    ordered: Option<KeyOrder<u32>>,
     hand: usize,
     budget: CacheBudget,
 }
@@ -46,7 +46,7 @@ impl<V> WriteBackCache<V> {
             slots: Vec::new(),
             table: HashTable::new(),
             dirty: Vec::new(),
-            ordered: ordered.then(BTreeMap::new),
+            ordered: ordered.then(KeyOrder::default),
             hand: 0,
             budget,
         }
@@ -57,9 +57,10 @@ impl<V> WriteBackCache<V> {
     pub(super) fn range(
         &self,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
-    ) -> impl Iterator<Item = &Slot<V>> {
-        let numbers = self.ordered.iter().flat_map(move |ordered| ordered.range::<[u8], _>(bounds));
-        numbers.map(|(_, number)| &self.slots[*number as usize])
+    ) -> impl DoubleEndedIterator<Item = &Slot<V>> {
+        let key = |number: u32| &*self.slots[number as usize].key;
+        let numbers = self.ordered.iter().flat_map(move |ordered| ordered.range(bounds, key));
+        numbers.map(|number| &self.slots[number as usize])
     }
 
     #[inline]
@@ -68,11 +69,6 @@ impl<V> WriteBackCache<V> {
         let number = *self.table.find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
         self.slots[number as usize].referenced = true;
         Some(number)
-    }
-
-    /// Whether a key is there.
-    pub(super) fn has(&self, key: &[u8]) -> bool {
-        self.table.find(hash(key), |slot| &*self.slots[*slot as usize].key == key).is_some()
     }
 
     /// Adds a key that is not there; `value_bytes` is the size of its encoded value, if known.
@@ -95,10 +91,10 @@ impl<V> WriteBackCache<V> {
             referenced: true,
             bytes,
         });
-        if let Some(ordered) = &mut self.ordered {
-            ordered.insert(key_bytes.into(), number);
-        }
         let slots = &self.slots;
+        if let Some(ordered) = &mut self.ordered {
+            ordered.insert(key_bytes, number, |number| &slots[number as usize].key);
+        }
         self.table.insert_unique(hash(key_bytes), number, |slot| hash(&slots[*slot as usize].key));
         number
     }
@@ -157,6 +153,11 @@ impl<V> WriteBackCache<V> {
         self.places().map(|number| &self.slots[number as usize])
     }
 
+    /// The dirty slots of a cache that keeps no order.
+    pub(super) fn unordered_dirty(&self) -> impl Iterator<Item = &Slot<V>> {
+        self.ordered.is_none().then(|| self.dirty()).into_iter().flatten()
+    }
+
     /// Takes the list of dirty slots; each is to be cleaned.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
         let dirty = self.places().collect();
@@ -170,10 +171,10 @@ impl<V> WriteBackCache<V> {
         self.budget.excess() > 0
     }
 
-    /// Drops clean slots that were not used lately until the budget holds again, with a tenth of
-    /// slack so that the next insertion does not come back at once.
+    /// Drops clean slots that were not used lately until the budget holds again, with a quarter of
+    /// slack: the larger it is, the fewer flushes there are where more is in use than there is room.
     pub(super) fn evict(&mut self) {
-        let mut excess = self.budget.excess() + self.budget.limit() / 10;
+        let mut excess = self.budget.excess() + self.budget.limit() / 4;
         let mut visits = self.slots.len() * 2;
         while excess > 0 && visits > 0 && !self.slots.is_empty() {
             visits -= 1;
@@ -211,10 +212,11 @@ impl<V> WriteBackCache<V> {
         let key = &self.slots[number as usize].key;
         let hash = hash(key);
         if let Some(ordered) = &mut self.ordered {
+            let key_of = |number: u32| &*self.slots[number as usize].key;
             match to {
-                Some(to) => ordered.insert((**key).into(), to),
-                None => ordered.remove(&**key),
-            };
+                Some(to) => ordered.replace(key, to, key_of),
+                None => ordered.remove(key, key_of),
+            }
         }
         if let Ok(mut entry) = self.table.find_entry(hash, |slot| *slot == number) {
             match to {
@@ -231,7 +233,7 @@ impl<V> WriteBackCache<V> {
         self.slots.clear();
         self.table.clear();
         self.dirty.clear();
-        self.ordered.as_mut().map(BTreeMap::clear);
+        self.ordered.as_mut().map(KeyOrder::clear);
         self.hand = 0;
     }
 }
@@ -244,7 +246,9 @@ impl<V> Drop for WriteBackCache<V> {
 
 /// What an entry counts against the budget.
 fn accounted<V>(key: &SlotKey, value_bytes: usize) -> u32 {
-    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + key.outside() + value_bytes;
+    // The value lies in the slot; what is written of it tells what it has beside.
+    let outside = key.outside() + value_bytes.saturating_sub(size_of::<Timestamped<V>>());
+    let bytes = size_of::<Slot<V>>() + 2 * size_of::<u32>() + outside;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 

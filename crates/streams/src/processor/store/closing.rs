@@ -1,7 +1,9 @@
 use millstream_state::{KeyRange, Overlay, ScanOrder};
 use std::ops::Bound;
 
+use super::KeyValueStore;
 use super::segments::Segments;
+use crate::codec::Data;
 use crate::error::Error;
 
 /// Finds the windows of a store that are to be closed, in the order of their times: the index of the
@@ -59,5 +61,22 @@ impl Closing {
             closed.push(segments.stored_key(&key));
         }
         Ok(closed)
+    }
+}
+
+impl<K: Data, V: Data> KeyValueStore<K, V> {
+    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
+    pub(crate) fn earliest(&self) -> Option<i64> {
+        self.closing.earliest
+    }
+
+    /// Notes the earliest of all entries.
+    pub(crate) fn set_earliest(&mut self, time: i64) {
+        self.closing.earliest = Some(time);
+    }
+
+    /// Notes an entry that has come.
+    pub(crate) fn note_earliest(&mut self, time: i64) {
+        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
     }
 }

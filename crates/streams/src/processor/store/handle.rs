@@ -6,7 +6,7 @@ use std::sync::Arc;
 use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::KeyValueStore;
-use crate::codec::Data;
+use crate::codec::{Data, Wire};
 use crate::error::Error;
 use crate::processor::{Origin, Output};
 use crate::record::Timestamped;
@@ -104,6 +104,17 @@ impl<K: Data, V: Data> StoreRef<'_, K, V> {
     ) -> Result<impl Iterator<Item = Result<(K, V), Error>>, Error> {
         let range = self.store.encoded_range(range)?;
         self.scan(range, ScanOrder::Reverse)
+    }
+
+    /// The entries whose keys' bytes begin with those of `prefix`, in unsigned order of the keys' bytes.
+    /// An error for a store of windows.
+    #[doc(alias = "prefixScan")]
+    pub fn prefix<P: Wire>(
+        &self,
+        prefix: &P,
+    ) -> Result<impl Iterator<Item = Result<(K, V), Error>>, Error> {
+        let range = self.store.prefix_range(prefix)?;
+        self.scan(range, ScanOrder::Forward)
     }
 
     /// All entries, in unsigned order of the keys' bytes.

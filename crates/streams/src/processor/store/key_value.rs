@@ -1,12 +1,12 @@
-use std::borrow::Cow;
-use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use millstream_broker::Headers;
-use millstream_state::{KeyRange, Overlay, ScanOrder};
+use millstream_state::Overlay;
 
 use super::cache::WriteBackCache;
 use super::closing::Closing;
+use super::expiry::Expiry;
+use super::recency::Recency;
 use super::segments::Segments;
 use super::times::StoreTimes;
 use crate::codec::{
@@ -50,8 +50,12 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) options: StoreOptions,
     pub(super) key_codec: Arc<dyn Codec<K>>,
     value_codec: Arc<dyn Codec<V>>,
+    /// How long entries live.
+    pub(super) expiry: Option<Expiry>,
     pub(super) cache: Option<WriteBackCache<V>>,
-    key_bytes: Vec<u8>,
+    pub(super) key_bytes: Vec<u8>,
+    /// The end of a range that begins in `key_bytes`.
+    pub(super) range_end: Vec<u8>,
     value_bytes: Vec<u8>,
     pub(super) times: StoreTimes,
     pub(super) closing: Closing,
@@ -63,6 +67,7 @@ pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) dropped_before: u64,
     /// Whether the records of its changelog carry headers.
     logs_headers: bool,
+    pub(super) recency: Option<Recency>,
 }
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
@@ -77,8 +82,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             options,
             key_codec,
             value_codec,
+            expiry: None,
             cache,
             key_bytes: Vec::new(),
+            range_end: Vec::new(),
             value_bytes: Vec::new(),
             times: StoreTimes::default(),
             closing: Closing::default(),
@@ -86,6 +93,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             expired: 0,
             dropped_before: 0,
             logs_headers: false,
+            recency: None,
         }
     }
 
@@ -94,24 +102,13 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         &mut self.times
     }
 
-    /// No entry that is looked for by its time is earlier; `None` when nobody has looked yet.
-    pub(crate) fn earliest(&self) -> Option<i64> {
-        self.closing.earliest
-    }
-
-    /// Notes the earliest of all entries.
-    pub(crate) fn set_earliest(&mut self, time: i64) {
-        self.closing.earliest = Some(time);
-    }
-
-    /// Notes an entry that has come.
-    pub(crate) fn note_earliest(&mut self, time: i64) {
-        self.closing.earliest = self.closing.earliest.map(|earliest| earliest.min(time));
-    }
-
     /// Says whether the records of the changelog carry the headers of what was processed.
     pub(crate) fn log_headers(&mut self, logs_headers: bool) {
         self.logs_headers = logs_headers;
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.options.name
     }
 
     #[cold]
@@ -120,12 +117,12 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     #[cold]
-    fn encode_error(&self, cause: &CodecError) -> Error {
+    pub(super) fn encode_error(&self, cause: &CodecError) -> Error {
         let name = &self.options.name;
         Error::Unavailable(format!("store '{name}': a key or value cannot be written: {cause}"))
     }
 
-    fn encode_key(&mut self, key: &K) -> Result<(), Error> {
+    pub(super) fn encode_key(&mut self, key: &K) -> Result<(), Error> {
         let mut bytes = std::mem::take(&mut self.key_bytes);
         bytes.clear();
         let encoded = self.append_key(key, &mut bytes);
@@ -135,10 +132,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
 
     /// Appends the key as the database has it.
     #[inline]
-    fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
-        if let Some(segments) = &self.options.segments {
-            out.resize(out.len() + segments.prefix(), 0);
-        }
+    pub(super) fn append_key(&self, key: &K, out: &mut Vec<u8>) -> Result<(), Error> {
+        out.resize(out.len() + self.prefix(), 0);
         let encoded = if self.key_codec.is_null(key) {
             Err(CodecError::new("a store has no place for a null key"))
         } else {
@@ -154,7 +149,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     /// Bytes in front of a key in the database that its changelog does not have.
     #[inline]
     pub(super) fn prefix(&self) -> usize {
-        self.options.segments.as_ref().map_or(0, Segments::prefix)
+        let of_entries = usize::from(self.expiry.is_some());
+        self.options.segments.as_ref().map_or(of_entries, Segments::prefix)
     }
 
     /// Reads a key from the bytes in the database.
@@ -194,11 +190,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         Ok(Some(bytes))
     }
 
-    /// Whether the cache has something to say of a key of the database.
-    pub(super) fn is_cached(&self, key: &[u8]) -> bool {
-        self.cache.as_ref().is_some_and(|cache| cache.has(key))
-    }
-
     /// Reads the value under the encoded key from below the cache, and its size.
     fn load(
         &self,
@@ -211,7 +202,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             return Ok((None, 0));
         }
         match overlay.get(self.options.number, key)? {
-            Some(bytes) => Ok((Some(self.decode_value(&bytes)?), bytes.len())),
+            Some(bytes) => {
+                let value = self.decode_value(&bytes)?;
+                Ok((Some(value).filter(|value| !self.is_over(value.timestamp)), bytes.len()))
+            }
             None => Ok((None, 0)),
         }
     }
@@ -241,7 +235,11 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(cache) = &mut self.cache
             && let Some(slot) = cache.find(&self.key_bytes)
         {
-            return Ok(cache.slot(slot).value.clone());
+            let value = cache.slot(slot).value.clone();
+            return Ok(value.filter(|value| !self.is_over(value.timestamp)));
+        }
+        if let Some(recency) = &mut self.recency {
+            recency.note(&self.key_bytes, false);
         }
         Ok(self.load(overlay, &self.key_bytes)?.0)
     }
@@ -272,13 +270,21 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         if let Some(segments) = &self.options.segments {
             self.newest = self.newest.max(segments.time(&self.key_bytes).unwrap_or(-1));
         }
+        if self.expiry.is_some() {
+            self.times.store = self.times.store.max(origin.timestamp);
+        }
         let number = self.cached(overlay)?;
+        let over = self.over_until();
         if let (Some(cache), Some(number)) = (&mut self.cache, number) {
             let slot = cache.slot(number);
             let was = slot.value.is_some();
             let old = if keep_old { slot.value.clone() } else { slot.value.take() };
+            let old = old.filter(|old| over.is_none_or(|over| old.timestamp > over));
             let new = update(old).map_err(UpdateError::User)?;
             slot.value = present(&*self.value_codec, new).0;
+            if let (Some(_), Some(new)) = (&self.expiry, &slot.value) {
+                self.times.store = self.times.store.max(new.timestamp);
+            }
             slot.origin = origin.clone();
             let is = slot.value.is_some();
             cache.mark_dirty(number);
@@ -292,10 +298,17 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             let Some(cache) = &self.cache else { return Ok(Updated::Cached { evict: false }) };
             return Ok(Updated::Cached { evict: cache.is_over_budget() });
         }
-        let (old, _) = self.load(overlay, &self.key_bytes)?;
+        let (old, _) = match &self.options.segments {
+            // Each has a number of its own, so nothing is there.
+            Some(segments) if segments.numbered => (None, 0),
+            _ => self.load(overlay, &self.key_bytes)?,
+        };
         let sent_old = if self.options.sends_old { old.clone() } else { None };
         let new = update(old).map_err(UpdateError::User)?;
         let (new, timestamp) = present(&*self.value_codec, new);
+        if let (Some(_), Some(new)) = (&self.expiry, &new) {
+            self.times.store = self.times.store.max(new.timestamp);
+        }
         let key_bytes = std::mem::take(&mut self.key_bytes);
         let written = self.write(overlay, output, &key_bytes, new.as_ref(), origin);
         self.key_bytes = key_bytes;
@@ -305,7 +318,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     }
 
     /// Writes a value to the overlay and the changelog.
-    fn write(
+    pub(super) fn write(
         &mut self,
         overlay: &mut Overlay,
         output: &mut dyn Output,
@@ -313,6 +326,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<&Timestamped<V>>,
         origin: &Origin,
     ) -> Result<(), Error> {
+        self.make_room(overlay, output, key, value.is_none(), origin)?;
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),
             _ => (0, origin.timestamp),
@@ -338,6 +352,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 Some(live)
             }
         };
+        if self.expiry.is_some() {
+            self.index_entry(overlay, key, value.map(|value| value.timestamp))?;
+        }
+        let bytes = value.map(|_| &*self.value_bytes);
         match live {
             Some(true) => overlay.write(number, key, bytes),
             Some(false) => self.expired += 1,
@@ -356,7 +374,7 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 headers,
             );
         }
-        Ok(())
+        self.sweep(overlay, output, origin)
     }
 
     /// Cleans one dirty slot: writes it, and gives the change to forward if a node listens.
@@ -423,6 +441,15 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let timestamp = value.as_ref().map_or(origin.timestamp, |value| value.timestamp);
+        if self.cache.is_none() && self.options.segments.is_none() {
+            // Nobody asks what was there.
+            self.encode_key(key)?;
+            let value = value.filter(|value| !self.value_codec.is_null(&value.value));
+            let key_bytes = std::mem::take(&mut self.key_bytes);
+            let written = self.write(overlay, output, &key_bytes, value.as_ref(), origin);
+            self.key_bytes = key_bytes;
+            return written;
+        }
         let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {
@@ -438,54 +465,6 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::User(cause)) => Err(Error::Unavailable(cause.to_string())),
         }
-    }
-
-    /// The entries of a range in byte order of their keys, cached ones included.
-    pub(crate) fn scan<'a>(
-        &'a self,
-        overlay: &'a Overlay,
-        range: KeyRange,
-        order: ScanOrder,
-    ) -> Result<impl Iterator<Item = Result<(K, Timestamped<V>), Error>> + 'a, Error> {
-        let mut cached = Vec::new();
-        for slot in self.cache.iter().flat_map(WriteBackCache::dirty) {
-            if range.contains(&slot.key) {
-                let value = self.encoded_value(slot.value.as_ref())?;
-                cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
-            }
-        }
-        let entries = overlay.scan_under(self.options.number, &range, order, cached);
-        let seen = |key: &[u8]| match &self.options.segments {
-            None => true,
-            Some(segments) => segments.is_seen(key, self.times.store),
-        };
-        let entries =
-            entries.filter(move |entry| entry.as_ref().map_or(true, |(key, _)| seen(key)));
-        Ok(entries.map(|entry| {
-            let (key, value) = entry?;
-            Ok((self.decode_key(&key)?, self.decode_value(&value)?))
-        }))
-    }
-
-    /// A range of keys as a range of their bytes.
-    pub(crate) fn encoded_range(&self, range: impl RangeBounds<K>) -> Result<KeyRange, Error> {
-        let encode = |bound: Bound<&K>| match bound {
-            Bound::Included(key) => self.encoded_key(key).map(Bound::Included),
-            Bound::Excluded(key) => self.encoded_key(key).map(Bound::Excluded),
-            Bound::Unbounded => Ok(Bound::Unbounded),
-        };
-        Ok(KeyRange { start: encode(range.start_bound())?, end: encode(range.end_bound())? })
-    }
-
-    /// The key's bytes, for ranges.
-    pub(crate) fn encoded_key(&self, key: &K) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        self.append_key(key, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    pub(crate) fn approximate_len(&self, overlay: &Overlay) -> u64 {
-        overlay.approximate_len(self.options.number)
     }
 }
 

@@ -4,9 +4,13 @@ mod budget;
 mod cache;
 mod change_buffer;
 mod closing;
+mod expiry;
 mod global;
+mod grace_buffer;
 mod handle;
 mod key_value;
+mod recency;
+mod scans;
 mod segments;
 mod slot_key;
 mod task_side;
@@ -14,6 +18,7 @@ mod times;
 mod versioned;
 mod versioned_handle;
 mod versions;
+mod window_ref;
 mod windows;
 
 use std::any::Any;
@@ -26,14 +31,16 @@ use crate::processor::{Context, NodeResult, TopicHandle};
 
 pub(crate) use budget::CacheBudget;
 pub(crate) use change_buffer::ChangeBuffer;
-pub use global::GlobalStoreRef;
+pub use global::{GlobalStoreHandle, GlobalStoreRef};
+pub(crate) use grace_buffer::GraceBuffer;
 pub use handle::{StoreHandle, StoreRef};
 pub(crate) use key_value::{KeyValueStore, UpdateError, Updated};
 pub(crate) use segments::Segments;
 pub(crate) use times::StoreTimes;
 pub(crate) use versioned::{VersionBytes, VersionedStore};
 pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
-pub(crate) use windows::Found;
+pub(crate) use window_ref::times;
+pub(crate) use windows::{Found, Wanted};
 
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {

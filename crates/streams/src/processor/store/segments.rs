@@ -46,9 +46,9 @@ impl Segments {
     /// For versions that are kept for `history` (`RocksDbVersionedKeyValueBytesStoreSupplier`).
     pub(crate) fn of_versions(history: i64) -> Self {
         let interval = match history {
-            ..=60_000 => (history / 3).max(2_000),
-            ..=300_000 => (history / 5).max(20_000),
-            ..=3_600_000 => (history / 12).max(60_000),
+            i64::MIN..=60_000 => (history / 3).max(2_000),
+            60_001..=300_000 => (history / 5).max(20_000),
+            300_001..=3_600_000 => (history / 12).max(60_000),
             _ => (history / 24).max(300_000),
         };
         Self { interval, ..Self::new(history, 0) }

@@ -8,6 +8,7 @@ use millstream_state::{Overlay, RestoreBatch, StateError};
 
 use super::KeyValueStore;
 use super::cache::WriteBackCache;
+use super::expiry::index_key;
 use super::times::StoreTimes;
 use crate::codec::Data;
 use crate::processor::{Context, NodeError, NodeResult, StateStore};
@@ -76,11 +77,7 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
             next = Some(record.offset + 1);
             let Some(mut key) = record.key else { continue };
             if let Some(segments) = &self.options.segments {
-                local.clear();
-                local.resize(segments.prefix(), 0);
-                local.extend_from_slice(key);
-                segments.fill_prefix(&mut local);
-                let Some(time) = segments.time(&local).filter(|time| *time >= 0) else {
+                let Some(time) = segments.time(key).filter(|time| *time >= 0) else {
                     tracing::warn!(
                         "store '{}': the record at offset {} of its changelog has a key of {} bytes that is no key of a window; it is left out",
                         self.options.name,
@@ -89,12 +86,31 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
                     );
                     continue;
                 };
+                local.clear();
+                local.resize(segments.prefix(), 0);
+                local.extend_from_slice(key);
+                segments.fill_prefix(&mut local);
                 self.times.store = self.times.store.max(time);
                 self.newest = self.newest.max(time);
                 key = &local;
                 if segments.indexed {
                     let index = segments.index_key(&local);
                     into.push(&index, record.value.is_some().then_some(&[]));
+                }
+            } else if self.expiry.is_some() {
+                local.clear();
+                local.push(0);
+                local.extend_from_slice(key);
+                key = &local;
+                if record.value.is_some() {
+                    self.times.store = self.times.store.max(record.timestamp);
+                    into.push(&index_key(&local, record.timestamp), Some(&[]));
+                }
+            }
+            if let Some(recency) = &mut self.recency {
+                match record.value {
+                    Some(_) => recency.note(key, true),
+                    None => recency.forget(key),
                 }
             }
             match record.value {

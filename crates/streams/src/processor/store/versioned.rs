@@ -155,10 +155,16 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
         value: Option<&[u8]>,
         timestamp: i64,
     ) -> Result<VersionPut, StateError> {
+        if self.times.store < 0 {
+            self.times.store = self.versions.newest(overlay)?.unwrap_or(-1);
+        }
         if self.is_too_old(timestamp) {
             return Ok(VersionPut::TooOld);
         }
-        self.times.store = self.times.store.max(timestamp);
+        if timestamp > self.times.store {
+            self.times.store = timestamp;
+            self.versions.note_newest(overlay, timestamp);
+        }
         let next = self.versions.put(overlay, key, value, timestamp, self.times.store)?;
         Ok(next.map_or(VersionPut::Latest, VersionPut::Until))
     }

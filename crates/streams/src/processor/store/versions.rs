@@ -5,6 +5,9 @@
 //! segments: `u64 segment ‖ u32 length of the key ‖ key ‖ i64 from → i64 to ‖ u8 has a value ‖
 //! value`. A delete that is the latest is in the segment of its own time, and has no end: when its
 //! segment goes, nothing is left that it ends.
+//!
+//! The highest time there is: `ff×7 fe → i64 time`. With it a changelog's tail is replayed as it was
+//! written, and what was too old then is too old again.
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -14,6 +17,7 @@ use millstream_state::{KeyRange, Overlay, ScanOrder, StateError};
 use super::segments::Segments;
 
 const LATEST: u64 = u64::MAX;
+const NEWEST: u64 = u64::MAX - 1;
 const NO_END: i64 = i64::MAX;
 const TIME: usize = 8;
 
@@ -88,6 +92,17 @@ impl Versions {
         Ok(end)
     }
 
+    /// The highest time there is, if it was noted.
+    pub(super) fn newest(&self, overlay: &Overlay) -> Result<Option<i64>, StateError> {
+        let row = overlay.get(self.store, &NEWEST.to_be_bytes())?;
+        Ok(row.map(|row| time_at(&row, 0)))
+    }
+
+    /// Notes the highest time there is.
+    pub(super) fn note_newest(&self, overlay: &mut Overlay, time: i64) {
+        overlay.write(self.store, &NEWEST.to_be_bytes(), Some(&time.to_be_bytes()));
+    }
+
     fn write_latest(&self, overlay: &mut Overlay, key: &[u8], value: Option<&[u8]>, time: i64) {
         let row = value.map(|value| [&time.to_be_bytes(), value].concat());
         overlay.write(self.store, &latest_key(key), row.as_deref());
@@ -112,7 +127,7 @@ impl Versions {
         time: i64,
         newest: i64,
     ) -> Result<(Option<Row>, Option<i64>), StateError> {
-        let mut open: Option<Row> = None;
+        let mut open = None;
         for segment in self.segments.segment(time)..=self.segments.segment(newest) {
             let (start, at) = (row_key(segment, key, 0), row_key(segment, key, time));
             let end = row_key(segment, key, i64::MAX);
@@ -122,10 +137,10 @@ impl Versions {
             if let Some(row) = before.transpose()?.map(|(key, row)| read_row(&key, &row))
                 && row.to > time
             {
-                // A delete has no end in its row, whatever came after it.
                 if row.to != NO_END {
                     return Ok((Some(row), None));
                 }
+                // A delete that was the latest once: a later segment may tell more.
                 open = Some(row);
             }
             let after = KeyRange { start: Bound::Excluded(at), end: Bound::Included(end) };
@@ -185,5 +200,75 @@ fn read_row(key: &[u8], row: &[u8]) -> Row {
         to: time_at(row, 0),
         value: has_value.then(|| row.get(TIME + 1..).unwrap_or_default().to_vec()),
         segment: time_at(key, 0).cast_unsigned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use millstream_state::MemoryDatabase;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HISTORY: i64 = 5_000;
+
+    /// The value at `time` in a map of versions, with its own time.
+    fn valid_at(versions: &BTreeMap<i64, Option<u8>>, time: i64) -> Option<(i64, u8)> {
+        let (from, value) = versions.range(..=time).next_back()?;
+        value.map(|value| (*from, value))
+    }
+
+    proptest! {
+        /// Whatever is put in, in whatever order, and however often it is committed and segments go:
+        /// within the history the versions are those of a plain map.
+        #[test]
+        fn any_versions(
+            puts in prop::collection::vec((0u8..3, any::<Option<u8>>(), -6_000i64..4_000, any::<bool>()), 1..60),
+        ) {
+            let segments = Segments::of_versions(HISTORY);
+            let versions = Versions { store: 0, segments };
+            let mut database = MemoryDatabase::new(1);
+            millstream_state::Database::set_segmented(&mut database, 0);
+            let mut overlay = Overlay::new(Box::new(database), 1);
+            let mut model: BTreeMap<u8, BTreeMap<i64, Option<u8>>> = BTreeMap::new();
+            let mut newest = 0i64;
+            for (key, value, step, commits) in puts {
+                let time = (newest + step).max(newest - HISTORY).max(0);
+                newest = newest.max(time);
+                // Keys of which one begins as the other.
+                let bytes = vec![0u8; key.into()];
+                let of_key = model.entry(key).or_default();
+                of_key.insert(time, value);
+                let next = of_key.range(time + 1..).next().map(|(next, _)| *next);
+                let value = value.as_slice();
+                let put = versions
+                    .put(&mut overlay, &bytes, value.first().map(std::slice::from_ref), time, newest)
+                    .unwrap();
+                prop_assert_eq!(put, next);
+                if commits {
+                    overlay.commit().unwrap();
+                    overlay.drop_segments(0, segments.first_kept(newest)).unwrap();
+                }
+                for (key, of_key) in &model {
+                    let bytes = vec![0u8; (*key).into()];
+                    let latest = versions.latest(&overlay, &bytes).unwrap();
+                    let latest = latest.map(|(from, value)| (from, value[0]));
+                    prop_assert_eq!(latest, valid_at(of_key, i64::MAX));
+                    let times = of_key.keys().flat_map(|time| [time - 1, *time, time + 1]);
+                    for time in times.filter(|time| (newest - HISTORY).max(0) <= *time) {
+                        let found = match latest {
+                            Some((from, value)) if from <= time => Some((from, value)),
+                            _ => {
+                                let row = versions.find(&overlay, &bytes, time, newest).unwrap().0;
+                                row.and_then(|row| Some((row.from, row.value?[0])))
+                            }
+                        };
+                        prop_assert_eq!(found, valid_at(of_key, time), "key {} at {}", key, time);
+                    }
+                }
+            }
+        }
     }
 }

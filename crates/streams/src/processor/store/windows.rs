@@ -1,15 +1,33 @@
-use std::borrow::Cow;
-use std::ops::Bound;
+use std::cmp::Ordering;
+use std::ops::{Bound, ControlFlow};
 
-use millstream_state::{KeyRange, Overlay, ScanOrder, Write};
+use millstream_state::{KeyRange, Overlay, ScanOrder};
 
 use super::KeyValueStore;
+use super::segments::{SEGMENT_BYTES, Segments};
 use crate::codec::{Data, StoredWindow};
 use crate::error::Error;
 use crate::record::{NumberedWindow, Timestamped, Windowed};
 
 /// A window of a key and what is stored for it.
 pub(crate) type Found<W, V> = (W, Timestamped<V>);
+
+/// Whether a window that was found is wanted, and more behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Yes,
+    AsLast,
+    NoMore,
+}
+
+/// Bytes of a time in a key.
+const TIME: usize = 8;
+
+/// A value as it was found.
+enum Value<'a, V> {
+    Live(&'a Timestamped<V>),
+    Stored(&'a [u8]),
+}
 
 impl<K: Data, V: Data> KeyValueStore<Windowed<K, NumberedWindow>, V> {
     /// The next number of a value. Kafka Streams begins at 1 after each start and may then overwrite
@@ -24,63 +42,162 @@ impl<K: Data, V: Data> KeyValueStore<Windowed<K, NumberedWindow>, V> {
 /// What stores of windows can besides.
 impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
     /// The windows of a key whose times (a window's start, a session's end) lie in `from..=to`, in
-    /// order of their times. `any` is any window of the key.
+    /// order of their times, as far as `wanted` says. `any` is any window of the key.
     pub(crate) fn fetch(
-        &self,
+        &mut self,
         overlay: &Overlay,
         any: &Windowed<K, W>,
-        from: i64,
-        to: i64,
+        (from, to): (i64, i64),
         order: ScanOrder,
+        wanted: impl Fn(&W) -> Wanted,
     ) -> Result<Vec<Found<W, V>>, Error> {
         let Some(segments) = self.options.segments else { return Ok(Vec::new()) };
-        let stored = self.encoded_key(any)?;
-        let key = &stored[segments.prefix()..stored.len() - segments.suffix];
-        let first_seen = segments.first_seen(self.times.store);
-        let from = from.max(0);
-        let mut found = Vec::new();
+        self.encode_key(any)?;
+        let mut start = std::mem::take(&mut self.key_bytes);
+        let mut end = std::mem::take(&mut self.range_end);
+        let times = start.len() - segments.suffix;
+        start[times..].fill(0);
+        start[times..times + TIME].copy_from_slice(&from.max(0).to_be_bytes());
+        end.clear();
+        end.extend_from_slice(&start);
+        end[times..].fill(u8::MAX);
+        let newest = self.newest.max(self.times.store).max(0);
+        end[times..times + TIME].copy_from_slice(&to.min(newest).to_be_bytes());
+        let found = self.fetch_between(overlay, &segments, (&mut start, &mut end), order, wanted);
+        (self.key_bytes, self.range_end) = (start, end);
+        found
+    }
+
+    /// The windows under the keys from `start` to `end`, in each segment that these may lie in.
+    fn fetch_between(
+        &self,
+        overlay: &Overlay,
+        segments: &Segments,
+        (start, end): (&mut [u8], &mut [u8]),
+        order: ScanOrder,
+        wanted: impl Fn(&W) -> Wanted,
+    ) -> Result<Vec<Found<W, V>>, Error> {
+        let from = segments.time(start).unwrap_or(0);
+        let to = segments.time(end).unwrap_or(0);
         // What the cache may still hold of older windows is in no segment before this.
         let first =
             segments.segment(from).max(segments.first_kept(self.times.store).saturating_sub(1));
-        let last = segments.segment(to.min(self.newest.max(self.times.store)));
-        let mut numbers: Vec<u64> = (first..=last).collect();
-        if order == ScanOrder::Reverse {
-            numbers.reverse();
-        }
-        for number in numbers {
-            let mut bound = vec![0; segments.prefix()];
-            bound[..8].copy_from_slice(&number.to_be_bytes());
-            bound.extend_from_slice(key);
-            let mut end = bound.clone();
-            end.extend_from_slice(&to.to_be_bytes());
-            end.extend_from_slice(&[u8::MAX; 8]);
-            bound.extend_from_slice(&from.to_be_bytes());
-            let range = KeyRange { start: Bound::Included(bound), end: Bound::Included(end) };
-            let is_of_key = |stored: &[u8]| {
-                let rest = &stored[segments.prefix().min(stored.len())..];
-                rest.len() == key.len() + segments.suffix && rest.starts_with(key)
-            };
-            let mut cached: Vec<Write<'_>> = Vec::new();
-            if let (Some(cache), (Bound::Included(start), Bound::Included(end))) =
-                (&self.cache, (&range.start, &range.end))
-            {
-                for slot in cache.range((Bound::Included(start), Bound::Included(end))) {
-                    if is_of_key(&slot.key) {
-                        let value = self.encoded_value(slot.value.as_ref())?;
-                        cached.push((Cow::Borrowed(&*slot.key), value.map(Cow::Owned)));
-                    }
-                }
-            }
-            for entry in overlay.scan_under(self.options.number, &range, order, cached) {
-                let (stored, value) = entry?;
-                let hidden = segments.time(&stored).is_none_or(|time| time < first_seen)
-                    && !self.is_cached(&stored);
-                if is_of_key(&stored) && !hidden {
-                    let window = self.decode_key(&stored)?.window;
-                    found.push((window, self.decode_value(&value)?));
-                }
+        let last = segments.segment(to);
+        let mut found = Vec::new();
+        for place in 0..(last + 1).saturating_sub(first) {
+            let number = if order == ScanOrder::Forward { first + place } else { last - place };
+            start[..SEGMENT_BYTES].copy_from_slice(&number.to_be_bytes());
+            end[..SEGMENT_BYTES].copy_from_slice(&number.to_be_bytes());
+            if self.fetch_segment(overlay, segments, (start, end), order, &wanted, &mut found)? {
+                break;
             }
         }
+        Ok(found)
+    }
+
+    /// Those of one segment; says whether no more are wanted.
+    fn fetch_segment(
+        &self,
+        overlay: &Overlay,
+        segments: &Segments,
+        (start, end): (&[u8], &[u8]),
+        order: ScanOrder,
+        wanted: &impl Fn(&W) -> Wanted,
+        found: &mut Vec<Found<W, V>>,
+    ) -> Result<bool, Error> {
+        let first_seen = segments.first_seen(self.times.store);
+        let key = segments.prefix()..start.len() - segments.suffix;
+        let is_of_key = |stored: &[u8]| {
+            stored.len() == start.len() && stored[key.clone()] == start[key.clone()]
+        };
+        // The end of a range of keys may be the beginning of a longer key.
+        let slots = self.cache.as_ref().map(|cache| {
+            let bounds = (Bound::Included(start), Bound::Included(end));
+            cache.range(bounds).filter(|slot| is_of_key(&slot.key))
+        });
+        // A cache that keeps no order is asked by queries only: what is written is found below it.
+        let mut unwritten: Vec<_> =
+            self.cache.iter().flat_map(|cache| cache.unordered_dirty()).collect();
+        unwritten.retain(|slot| is_of_key(&slot.key) && (start..=end).contains(&&*slot.key));
+        unwritten.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut slots = slots.into_iter().flatten().chain(unwritten);
+        let mut next = || match order {
+            ScanOrder::Forward => slots.next(),
+            ScanOrder::Reverse => slots.next_back(),
+        };
+        let mut take = |stored: &[u8], value: Value<'_, V>| -> Result<bool, Error> {
+            let window = self.decode_key(stored)?.window;
+            let wanted = wanted(&window);
+            if wanted != Wanted::NoMore {
+                let value = match value {
+                    Value::Live(value) => value.clone(),
+                    Value::Stored(bytes) => self.decode_value(bytes)?,
+                };
+                found.push((window, value));
+            }
+            Ok(wanted != Wanted::Yes)
+        };
+        let mut cached = next();
+        let mut ended = Ok(false);
+        overlay.visit(self.options.number, (start, end), order, &mut |stored, bytes| {
+            let mut is_cached = false;
+            while let (Some(slot), Ok(false)) = (cached, &ended) {
+                let compared = match order {
+                    ScanOrder::Forward => (*slot.key).cmp(stored),
+                    ScanOrder::Reverse => stored.cmp(&*slot.key),
+                };
+                if compared == Ordering::Greater {
+                    break;
+                }
+                if let Some(value) = &slot.value {
+                    ended = take(&slot.key, Value::Live(value));
+                }
+                cached = next();
+                is_cached = compared == Ordering::Equal;
+            }
+            let is_seen = segments.time(stored).is_some_and(|time| time >= first_seen);
+            if matches!(ended, Ok(false)) && !is_cached && is_seen && is_of_key(stored) {
+                ended = take(stored, Value::Stored(bytes));
+            }
+            if matches!(ended, Ok(false)) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        let mut ended = ended?;
+        while let (Some(slot), false) = (cached, ended) {
+            if let Some(value) = &slot.value {
+                ended = take(&slot.key, Value::Live(value))?;
+            }
+            cached = next();
+        }
+        Ok(ended)
+    }
+
+    /// The windows of all keys whose times lie in `from..=to`, in order of their times and then of
+    /// their keys' bytes.
+    pub(crate) fn fetch_all(
+        &self,
+        overlay: &Overlay,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<(Windowed<K, W>, Timestamped<V>)>, Error> {
+        let Some(segments) = self.options.segments else { return Ok(Vec::new()) };
+        if from > to || to < 0 {
+            return Ok(Vec::new());
+        }
+        let start = segments.segment(from).to_be_bytes().to_vec();
+        let end = segments.segment(to).saturating_add(1).to_be_bytes().to_vec();
+        let range = KeyRange { start: Bound::Included(start), end: Bound::Excluded(end) };
+        let mut found = Vec::new();
+        for entry in self.scan(overlay, range, ScanOrder::Forward)? {
+            let (key, value) = entry?;
+            if (from..=to).contains(&key.window.time()) {
+                found.push((key, value));
+            }
+        }
+        found.sort_by_key(|(key, _)| key.window.time());
         Ok(found)
     }
 

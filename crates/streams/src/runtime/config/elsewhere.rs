@@ -66,11 +66,6 @@ static ELSEWHERE: &[(&str, &str)] = &[
         "ensure.explicit.internal.resource.naming",
         "name what has state, and `Topology::describe` shows every name: remove it",
     ),
-    (
-        "errors.dead.letter.queue.topic.name",
-        "a topic for records that fail comes in a later version; until then they can be skipped, \
-         see `processing.exception.handler`",
-    ),
     // Java's clients.
     ("key.serializer", FORMATS),
     ("value.serializer", FORMATS),

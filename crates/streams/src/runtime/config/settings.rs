@@ -114,6 +114,16 @@ settings! {
     get max_task_idle(self) -> Option<Duration> { self.max_task_idle }
     set with_max_task_idle(time: impl Into<Option<Duration>>) { time.into() }
 
+    /// How far one record may push a task's stream time. One that is further ahead is dropped and
+    /// counted, so that a wrong clock somewhere does not close all windows at once; -1 (`None`) is
+    /// no limit. Choose more than the input ever pauses: after a longer pause every record would be
+    /// too far ahead. The first record of a task may have any time, and the application's own topics
+    /// are not asked. Kafka Streams has no such setting.
+    "max.stream.time.advance.ms": MILLIS_OR_OFF, default "-1", example "604800000";
+    max_stream_time_advance: Option<Duration>;
+    get max_stream_time_advance(self) -> Option<Duration> { self.max_stream_time_advance }
+    set with_max_stream_time_advance(time: impl Into<Option<Duration>>) { time.into() }
+
     /// Where reading begins in a partition for which nothing is committed, or whose next record is
     /// deleted; the application's own topics are always read from the beginning.
     "auto.offset.reset": OFFSET_RESET, default "earliest", example "latest";
@@ -215,6 +225,15 @@ settings! {
     production_exception_handler: ErrorPolicy;
     get production_exception_handler(self) -> ErrorPolicy { self.production_exception_handler }
     set with_production_exception_handler(policy: ErrorPolicy) { policy }
+
+    /// The topic to which records go that cannot be read, processed or written and are skipped:
+    /// key, value and headers as they were read, and what went wrong in headers
+    /// `__streams.errors.…` (KIP-1034); if nothing is set, they are only logged. It must exist.
+    /// Nothing is written when the policy is to fail, nor for global tables.
+    "errors.dead.letter.queue.topic.name": TEXT, default "", example "dead-letters";
+    dead_letter_topic: Option<String>;
+    get dead_letter_topic(self) -> Option<&str> { self.dead_letter_topic.as_deref() }
+    set with_dead_letter_topic(topic: impl Into<String>) { Some(topic.into()) }
 
     /// What happens when a stream thread dies of an error (KIP-671; in Kafka a handler in code,
     /// here a word).

@@ -40,6 +40,8 @@ fn values_are_read_and_shown_again() {
         ("statestore.cache.max.bytes", "0", "0"),
         ("max.task.idle.ms", "-1", "-1"),
         ("max.task.idle.ms", "250", "250"),
+        ("max.stream.time.advance.ms", "-1", "-1"),
+        ("max.stream.time.advance.ms", "86400000", "86400000"),
         ("replication.factor", "-1", "-1"),
         ("replication.factor", "3", "3"),
         ("state.dir", "/data/app", "/data/app"),
