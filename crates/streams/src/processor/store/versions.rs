@@ -127,7 +127,7 @@ impl Versions {
         time: i64,
         newest: i64,
     ) -> Result<(Option<Row>, Option<i64>), StateError> {
-        let mut open: Option<Row> = None;
+        let mut open = None;
         for segment in self.segments.segment(time)..=self.segments.segment(newest) {
             let (start, at) = (row_key(segment, key, 0), row_key(segment, key, time));
             let end = row_key(segment, key, i64::MAX);
