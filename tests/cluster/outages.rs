@@ -13,8 +13,15 @@ const SHORT: u64 = 5;
 const LONG: u64 = 20;
 const FED_EACH_TIME: i64 = 500;
 
-fn survives(guarantee: Guarantee, away: &[u64]) {
-    let name = format!("outages-{guarantee:?}-{}", away.len()).to_lowercase();
+/// Where the broker goes away.
+#[derive(Clone, Copy, Debug)]
+enum Amid {
+    Work,
+    Idleness,
+}
+
+fn survives(guarantee: Guarantee, amid: Amid, away: &[u64]) {
+    let name = format!("outages-{guarantee:?}-{amid:?}-{}", away.len()).to_lowercase();
     // The numbers' times are long ago: a broker that starts would delete them as too old.
     let kept = KafkaOptions::default().property("log.retention.ms", -1);
     let mut server = KafkaServer::start(kept);
@@ -32,9 +39,17 @@ fn survives(guarantee: Guarantee, away: &[u64]) {
     let mut results = Results::of(&*direct, &name);
     for (number, secs) in away.iter().copied().enumerate() {
         feeder.feed(FED_EACH_TIME);
-        // In the middle of it.
-        while results.copied() < (feeder.fed - FED_EACH_TIME / 2) as usize {
-            results.read();
+        match amid {
+            Amid::Work => {
+                while results.copied() < (feeder.fed - FED_EACH_TIME / 2) as usize {
+                    results.read();
+                }
+            }
+            Amid::Idleness => {
+                results.check(feeder.fed);
+                // No transaction is open, so that nothing fails but the reading.
+                thread::sleep(Duration::from_secs(1));
+            }
         }
         if number % 2 == 0 {
             server.kill()
@@ -57,15 +72,20 @@ fn survives(guarantee: Guarantee, away: &[u64]) {
 
 #[test]
 fn exactly_once() {
-    survives(Guarantee::ExactlyOnce, &[SHORT]);
+    survives(Guarantee::ExactlyOnce, Amid::Work, &[SHORT]);
 }
 
 #[test]
 fn exactly_once_without_a_broker_for_longer_than_a_transaction() {
-    survives(Guarantee::ExactlyOnce, &[SHORT, LONG]);
+    survives(Guarantee::ExactlyOnce, Amid::Work, &[SHORT, LONG]);
+}
+
+#[test]
+fn exactly_once_with_nothing_to_do() {
+    survives(Guarantee::ExactlyOnce, Amid::Idleness, &[1, SHORT, 1]);
 }
 
 #[test]
 fn at_least_once() {
-    survives(Guarantee::AtLeastOnce, &[SHORT, LONG]);
+    survives(Guarantee::AtLeastOnce, Amid::Work, &[SHORT, LONG]);
 }

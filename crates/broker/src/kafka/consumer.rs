@@ -98,9 +98,11 @@ impl KafkaConsumer {
         buffer.clear();
         let mut cuts: Vec<(usize, i64)> = Vec::new();
         let (mut base, mut cut) = (at.position, 0);
+        let mut is_answered = false;
         let Assigned { queue, ready, position, at_end, failed, asked } = at;
-        let taken = queue.consume(messages, |consumed| match consumed {
+        queue.consume(messages, |consumed| match consumed {
             Consumed::Record { offset, timestamp, key, value, headers } => {
+                is_answered = true;
                 // Records before the position were fetched for an earlier one.
                 if offset < *position || failed.is_some() {
                     return;
@@ -124,6 +126,7 @@ impl KafkaConsumer {
                 *at_end = false;
             }
             Consumed::End(offset) => {
+                is_answered = true;
                 // Control records and aborted ones at the end are passed over.
                 *position = (*position).max(offset);
                 *at_end = true;
@@ -134,9 +137,38 @@ impl KafkaConsumer {
             Consumed::Error(error) => *failed = failed.take().or(Some(error)),
         });
         finish(buffer, &mut cuts, ready, base, *position);
-        if taken > 0 && asked.take().is_some() {
+        if is_answered && asked.take().is_some() {
             self.answer_timeout = ANSWER_TIMEOUT;
         }
+    }
+
+    /// Asks again for what was answered before a connection was lost, so that a client that does not
+    /// read on is found out even if there was nothing to read.
+    fn ask_again_after_lost_connection(&mut self) -> Result<(), BrokerError> {
+        if !self.client.lost_connection() {
+            return Ok(());
+        }
+        let answered = self.assigned.iter_mut().filter(|(_, at)| at.asked.is_none());
+        let answered: Vec<_> = answered
+            .map(|(partition, at)| (partition.clone(), at.position, std::mem::take(&mut at.ready)))
+            .collect();
+        answered
+            .into_iter()
+            .try_for_each(|(partition, position, ready)| self.read_on(&partition, position, ready))
+    }
+
+    /// Asks for a partition from `position`, after what was taken of it before.
+    fn read_on(
+        &mut self,
+        partition: &TopicPartition,
+        position: i64,
+        ready: VecDeque<RecordBatch>,
+    ) -> Result<(), BrokerError> {
+        self.assign(partition, position)?;
+        if let Some(at) = self.assigned.get_mut(partition) {
+            at.ready = ready;
+        }
+        Ok(())
     }
 
     /// Makes the client anew when it has not answered: after a broker's outage librdkafka was seen to
@@ -151,13 +183,9 @@ impl KafkaConsumer {
         tracing::warn!("nothing has come of {partition} for {waited:?}: its client is made anew");
         self.client = open(Kind::Reader, self.cluster.config(), &self.native)?;
         self.topics.clear();
-        for (partition, at) in std::mem::take(&mut self.assigned) {
-            self.assign(&partition, at.position)?;
-            if let Some(assigned) = self.assigned.get_mut(&partition) {
-                assigned.ready = at.ready;
-            }
-        }
-        Ok(())
+        std::mem::take(&mut self.assigned)
+            .into_iter()
+            .try_for_each(|(partition, at)| self.read_on(&partition, at.position, at.ready))
     }
 
     fn error(&mut self, partition: &TopicPartition, error: NativeError) -> BrokerError {
@@ -271,6 +299,7 @@ impl Consumer for KafkaConsumer {
         if at.ready.is_empty() && at.failed.is_none() {
             let before = at.position;
             self.take(partition, max_bytes);
+            self.ask_again_after_lost_connection()?;
             self.renew_silent_client(partition)?;
             if let Some(at) = self.assigned.get_mut(partition)
                 && at.ready.is_empty()

@@ -178,6 +178,12 @@ impl Native {
         self.counts.not_let_in()
     }
 
+    /// Whether a connection to a broker was lost since this was asked last.
+    pub(in crate::kafka) fn lost_connection(&self) -> bool {
+        self.poll(Duration::ZERO);
+        self.counts.take_lost_connection()
+    }
+
     /// Asks who leads what, for all that this client has asked for before. It does so by itself
     /// after most errors that say it is mistaken, but not in a listing of offsets when a broker has
     /// come back as the leader that it was.
@@ -276,7 +282,8 @@ unsafe extern "C" fn log(
 }
 
 /// A state of the client that the calls it concerns report too, so it is only logged; but of a login
-/// that failed they only know that they got no answer.
+/// that failed they only know that they got no answer, and who reads does not learn of a broker that
+/// went away.
 unsafe extern "C" fn error(
     _client: *mut sys::rd_kafka_t,
     code: c_int,
@@ -288,5 +295,9 @@ unsafe extern "C" fn error(
     tracing::warn!(target: "librdkafka", "{reason} ({code})");
     if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int {
         counts.set_not_let_in(reason);
+    } else if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TRANSPORT as c_int
+        || code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as c_int
+    {
+        counts.set_lost_connection();
     }
 }

@@ -75,7 +75,7 @@ impl Queue {
         &self,
         messages: &mut MessageSlots,
         mut each: impl FnMut(Consumed<'_>),
-    ) -> usize {
+    ) {
         // SAFETY: the array is as long as it is said to be.
         let count = unsafe {
             sys::rd_kafka_consume_batch_queue(
@@ -93,7 +93,6 @@ impl Queue {
                 sys::rd_kafka_message_destroy(std::mem::replace(message, ptr::null_mut()));
             }
         }
-        count
     }
 
     /// The next event of a member; tells the client that its owner lives. Never waits.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
@@ -23,12 +23,18 @@ pub(in crate::kafka) struct RequestCounts {
     received: [AtomicU64; COUNTED],
     /// What a broker said that did not let the client in.
     not_let_in: Mutex<Option<String>>,
+    lost_connection: AtomicBool,
 }
 
 impl Default for RequestCounts {
     fn default() -> Self {
         let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
-        Self { sent: zeros(), received: zeros(), not_let_in: Mutex::default() }
+        Self {
+            sent: zeros(),
+            received: zeros(),
+            not_let_in: Mutex::default(),
+            lost_connection: AtomicBool::new(false),
+        }
     }
 }
 
@@ -44,6 +50,15 @@ impl RequestCounts {
     /// What a broker said last that did not let the client in.
     pub(super) fn not_let_in(&self) -> Option<String> {
         self.not_let_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a connection was lost since this was asked last.
+    pub(super) fn take_lost_connection(&self) -> bool {
+        self.lost_connection.swap(false, Ordering::SeqCst)
+    }
+
+    pub(super) fn set_lost_connection(&self) {
+        self.lost_connection.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn set_not_let_in(&self, reason: String) {
