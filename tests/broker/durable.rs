@@ -126,6 +126,23 @@ fn a_directory_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn snapshots_larger_than_segments_are_not_cleaned_for_ever() {
+    let disk = SimulatedDisk::new(1);
+    let cluster = cluster(on_disk(&disk).segment_bytes(500));
+    let partition = cluster.topic(1);
+    for _ in 0..100 {
+        cluster.topic(1);
+    }
+    let (mut producer, value) = (cluster.producer(), "x".repeat(200));
+    for _ in 0..40 {
+        send(&mut *producer, &partition, &[value.as_str()]);
+        producer.flush().unwrap();
+    }
+    cluster.clock.advance(Duration::from_secs(600));
+    assert_eq!(cluster.values(&partition).len(), 40);
+}
+
+#[test]
 fn one_sync_for_each_commit() {
     let disk = SimulatedDisk::new(1);
     let cluster = cluster(on_disk(&disk).segment_bytes(1 << 20));

@@ -23,8 +23,12 @@ impl Journal {
         }
         let all: u64 = self.segments.values().map(|used| used.len).sum();
         let live: u64 = self.segments.values().map(|used| used.live).sum();
+        // Each segment that is copied to begins with a snapshot, which may be larger than all else in
+        // it: cleaning does not make that go.
+        let snapshot = self.snapshot_end.saturating_sub(self.segment_began);
+        let needed = live + snapshot * (live / self.segment_limit.max(1) + 1);
         let slack = 2 * self.segment_limit;
-        (oldest.live == 0 || all > 2 * live + slack).then_some(*number)
+        (oldest.live == 0 || all > 2 * needed + slack).then_some(*number)
     }
 }
 
