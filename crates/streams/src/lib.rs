@@ -83,8 +83,8 @@ pub struct Readme;
 
 /// The programs of the guides.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/coming-from-kafka-streams.md")]
-pub struct ComingFromKafkaStreams;
+#[doc = include_str!("../../../docs/coming-from-java.md")]
+pub struct ComingFromJava;
 
 /// The programs of the guides.
 #[cfg(doctest)]
