@@ -39,6 +39,10 @@ pub(super) fn foreign_key_left(b: &StreamsBuilder) {
     left_join(b, |_, v| foreign_key(v));
 }
 
+pub(super) fn foreign_key_left_optimized(b: &StreamsBuilder) {
+    foreign_key_left(b);
+}
+
 pub(super) fn foreign_key_with_key(b: &StreamsBuilder) {
     left_join(b, |k, v| if k == "e" { Some("x".to_owned()) } else { foreign_key(v) });
 }

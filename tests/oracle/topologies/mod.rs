@@ -49,11 +49,11 @@ table! {
     table_joins:
         stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
-        table_table_left table_table_outer table_table_outer_filter;
+        table_table_left table_table_left_optimized table_table_outer table_table_outer_filter;
     generated_names:
         count_unnamed count_unnamed_materialized table_group_by_unnamed table_unnamed;
     foreign_keys:
-        foreign_key_inner foreign_key_left foreign_key_with_key;
+        foreign_key_inner foreign_key_left foreign_key_left_optimized foreign_key_with_key;
     global_tables:
         global_table_inner global_table_left process_global_store;
     low_level:
@@ -64,7 +64,7 @@ table! {
         process_session_store process_store process_timestamped_store process_values
         process_window_store process_window_store_unique;
     stream_joins:
-        self_join stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
+        self_join self_join_optimized self_join_optimized_asymmetric stream_stream_inner stream_stream_inner_asymmetric stream_stream_inner_grace
         stream_stream_left stream_stream_left_after stream_stream_left_eager
         stream_stream_left_grace stream_stream_outer stream_stream_outer_asymmetric
         stream_stream_outer_eager stream_stream_outer_gap stream_stream_outer_grace

@@ -51,6 +51,16 @@ pub(crate) fn self_join(b: &StreamsBuilder) {
     input.join(&input, windows(10, 5), "join", inner).to("out");
 }
 
+pub(crate) fn self_join_optimized(b: &StreamsBuilder) {
+    self_join(b);
+}
+
+/// Windows of 2 ms before and 10 ms after.
+pub(crate) fn self_join_optimized_asymmetric(b: &StreamsBuilder) {
+    let input = strings(b, "in");
+    input.join(&input, windows(10, 5).before(2), "join", inner).to("out");
+}
+
 pub(crate) fn stream_stream_inner(b: &StreamsBuilder) {
     join(b, windows(10, 0));
 }

@@ -41,6 +41,10 @@ pub(super) fn table_table_left(b: &StreamsBuilder) {
     write(&joined.materialized("joined"));
 }
 
+pub(super) fn table_table_left_optimized(b: &StreamsBuilder) {
+    table_table_left(b);
+}
+
 pub(super) fn table_table_outer(b: &StreamsBuilder) {
     write(&outer(b).materialized("joined"));
 }

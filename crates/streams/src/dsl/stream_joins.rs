@@ -1,3 +1,4 @@
+use std::any::TypeId;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -6,11 +7,15 @@ use super::{KStream, Materialized, StreamJoined};
 use crate::codec::{Data, JoinSide, List, WaitingKey, Wire};
 use crate::error::BoxError;
 use crate::operators::{self, StreamJoin, StreamJoiner};
+use crate::topology::InnerJoin;
 use crate::windows::JoinWindows;
 
 /// Joins the values of two sides, one of which may be missing; no result for none.
 type Joiner<K, L, R, V> =
     dyn Fn(&K, Option<L>, Option<R>) -> Result<Option<V>, BoxError> + Send + Sync;
+
+/// Joins two values.
+type PairJoiner<K, L, R, V> = dyn Fn(&K, L, R) -> Result<Option<V>, BoxError> + Send + Sync;
 
 /// Which sides give results without a partner.
 #[derive(Clone, Copy)]
@@ -257,7 +262,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 JoinSide::Left(left) => alone(key, Some(left), None),
                 JoinSide::Right(right) => alone(key, None, Some(right)),
             });
-        let (this_f, other_f) = (f.clone(), f);
+        let (this_f, other_f, self_f) = (f.clone(), f.clone(), f);
         let of_left = StreamJoiner {
             join: Arc::new(move |key: &K, left, right| this_f(key, Some(left), right)),
             alone: alone.clone(),
@@ -301,6 +306,17 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             operators::pass::<K, R>()
         });
         graph.keyed.push(merge);
+        // Streams of two types are never one stream.
+        if !outer.left && !outer.right && TypeId::of::<V>() == TypeId::of::<V2>() {
+            let self_f: Arc<PairJoiner<K, V, V2, R>> =
+                Arc::new(move |key: &K, left, right| self_f(key, Some(left), Some(right)));
+            graph.inner_joins.push(InnerJoin {
+                nodes: [this_window, other_window, this, other, merge],
+                self_join: Arc::new(move |setup| {
+                    operators::self_join::<K, V, V2, R>(setup.stores[0], windows, self_f.clone())
+                }),
+            });
+        }
         drop(graph);
         KStream::new(self.graph.clone(), merge, false)
     }

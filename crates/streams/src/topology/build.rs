@@ -43,6 +43,7 @@ impl Graph {
                 children,
                 globals: self.globals.clone(),
                 table_sources: self.table_sources.clone(),
+                inner_joins: self.inner_joins.clone(),
                 optimization: Optimization::None,
                 written: None,
                 stores: self.stores.clone(),

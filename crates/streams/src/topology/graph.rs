@@ -173,6 +173,15 @@ pub(crate) struct RepartitionNodes {
     pub(crate) source: usize,
 }
 
+/// An inner join of two streams.
+#[derive(Clone)]
+pub(crate) struct InnerJoin {
+    /// The windows of this side and the other, their joins, and what merges the two.
+    pub(crate) nodes: [usize; 5],
+    /// What takes the place of the last one when both sides are one stream.
+    pub(crate) self_join: NodeFactory,
+}
+
 /// The graph under construction, shared by all handles of one builder.
 #[derive(Default)]
 pub(crate) struct Graph {
@@ -185,6 +194,7 @@ pub(crate) struct Graph {
     pub(crate) only_stored: Vec<usize>,
     /// Tables that are read from topics.
     pub(crate) table_sources: Vec<usize>,
+    pub(crate) inner_joins: Vec<InnerJoin>,
     /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
     /// What is wrong with state that has no name of its own, unless the program may have such.

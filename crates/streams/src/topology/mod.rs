@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Companion, Graph, NodeFactory, NodeKind, NodeSetup, NodeSpec, RepartitionNodes,
-    RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec, TableWindows, TopicRef,
+    ChangelogKind, Companion, Graph, InnerJoin, NodeFactory, NodeKind, NodeSetup, NodeSpec,
+    RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec,
+    TableWindows, TopicRef,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub use optimize::Optimization;
@@ -40,6 +41,7 @@ pub(crate) struct TopologyParts {
     pub(crate) globals: Vec<usize>,
     /// Tables that are read from topics.
     pub(crate) table_sources: Vec<usize>,
+    pub(crate) inner_joins: Vec<InnerJoin>,
     pub(crate) optimization: Optimization,
     /// What it was made of, if it is optimized.
     pub(crate) written: Option<Arc<TopologyParts>>,

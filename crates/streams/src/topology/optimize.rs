@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, NodeKind, NodeSetup, RepartitionSpec};
+use super::graph::{ChangelogKind, InnerJoin, NodeKind, NodeSetup, RepartitionSpec};
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
 use crate::processor::{NoInput, Node};
@@ -22,6 +22,8 @@ pub enum Optimization {
     /// Aggregations and joins right behind one change of keys share a repartition topic, that of the
     /// first.
     MergeRepartitionTopics,
+    /// The inner join of a stream with itself keeps its records once.
+    SingleStoreSelfJoin,
 }
 
 impl Optimization {
@@ -59,6 +61,12 @@ impl Topology {
         if optimization.includes(Optimization::MergeRepartitionTopics) {
             parts.merge_repartition_topics();
         }
+        // Last: sides that are repartitioned alike may be one stream only now.
+        if optimization.includes(Optimization::SingleStoreSelfJoin) {
+            parts.join_with_one_store();
+        }
+        parts.children = children_of(&parts.nodes);
+        parts.sub_topologies = sub_topologies(&parts.nodes, parts.stores.len(), &parts.globals);
         Self { inner: Arc::new(parts) }
     }
 }
@@ -88,18 +96,40 @@ impl TopologyParts {
                 (Some(same), Some(nodes)) => {
                     self.replace(nodes.source, same.source);
                     for gone in [nodes.filter, nodes.sink, nodes.source] {
-                        // Its number stays; it is in no sub-topology, and never made.
-                        let never = |_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>;
-                        self.nodes[gone].kind = NodeKind::Processor { factory: Arc::new(never) };
-                        self.nodes[gone].parents.clear();
+                        self.take_out(gone);
                     }
                 }
                 _ => kept.push(spec),
             }
         }
         self.repartitions = kept;
-        self.children = children_of(&self.nodes);
-        self.sub_topologies = sub_topologies(&self.nodes, self.stores.len(), &self.globals);
+    }
+
+    /// Where both sides of an inner join are one stream, the window of one side is enough.
+    fn join_with_one_store(&mut self) {
+        for InnerJoin { nodes, self_join } in std::mem::take(&mut self.inner_joins) {
+            let [this_window, other_window, this, other, merge] = nodes;
+            if self.nodes[this_window].parents != self.nodes[other_window].parents {
+                continue;
+            }
+            let stores = self.nodes[this_window].stores.clone();
+            let merge = &mut self.nodes[merge];
+            merge.kind = NodeKind::Processor { factory: self_join };
+            merge.parents = vec![this_window];
+            merge.stores = stores;
+            for gone in [other_window, this, other] {
+                self.take_out(gone);
+            }
+        }
+    }
+
+    /// Its number stays; it is in no sub-topology, and never made.
+    fn take_out(&mut self, node: usize) {
+        let never = |_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>;
+        let node = &mut self.nodes[node];
+        node.kind = NodeKind::Processor { factory: Arc::new(never) };
+        node.parents.clear();
+        node.stores.clear();
     }
 
     /// Has what is fed by one source fed by another.

@@ -37,6 +37,13 @@ impl<K: Data, V: Data> KeyValueStore<Windowed<K, NumberedWindow>, V> {
         self.times.number = next;
         next as u32
     }
+
+    /// Whether a value of this time meets itself: as in Kafka Streams, one that is in its last
+    /// millisecond of being found does not.
+    pub(crate) fn meets_itself(&self, time: i64) -> bool {
+        let segments = self.options.segments;
+        segments.is_none_or(|kept| time > kept.first_seen(self.times.store.max(time)))
+    }
 }
 
 /// What stores of windows can besides.

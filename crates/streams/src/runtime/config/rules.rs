@@ -187,16 +187,14 @@ pub(super) const STORE: Rule<Option<StoreKind>> = Rule {
     },
 };
 
-pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {
-    later: &["single.store.self.join"],
-    ..one_of!(
-        Optimization:
-            "none" => None,
-            "all" => All,
-            "reuse.ktable.source.topics" => ReuseSourceTopics,
-            "merge.repartition.topics" => MergeRepartitionTopics
-    )
-};
+pub(super) const OPTIMIZATION: Rule<Optimization> = one_of!(
+    Optimization:
+        "none" => None,
+        "all" => All,
+        "reuse.ktable.source.topics" => ReuseSourceTopics,
+        "merge.repartition.topics" => MergeRepartitionTopics,
+        "single.store.self.join" => SingleStoreSelfJoin
+);
 
 const ERROR_WORDS: Rule<ErrorPolicy> = one_of!(ErrorPolicy: "fail" => Fail, "skip" => Skip);
 

@@ -114,15 +114,10 @@ fn what_cannot_be_used_says_what_would_be_right() {
              or `skip`, such as `skip`",
         ),
         (
-            &[("topology.optimization", "single.store.self.join")],
-            "`topology.optimization` = `single.store.self.join`: that comes in a later version, \
-             for now it can only be `none` or `all` or `reuse.ktable.source.topics` or \
-             `merge.repartition.topics`",
-        ),
-        (
             &[("topology.optimization", "some")],
             "`topology.optimization` = `some`: expected `none` or `all` or \
-             `reuse.ktable.source.topics` or `merge.repartition.topics`, such as `none`",
+             `reuse.ktable.source.topics` or `merge.repartition.topics` or \
+             `single.store.self.join`, such as `none`",
         ),
         (
             &[("comit.interval.ms", "1")],
