@@ -5,6 +5,7 @@ use crate::sources::{assert_none, library};
 /// Where the operators are written.
 const FILES: &[&str] = &[
     "foreign_key_joins.rs",
+    "global_joins.rs",
     "grouped_stream.rs",
     "grouped_table.rs",
     "kstream.rs",

@@ -5,18 +5,25 @@ use std::path::PathBuf;
 use crate::installation::{MavenProject, class_path};
 use crate::jvm;
 
+macro_rules! java {
+    ($class:literal) => {
+        (
+            concat!("src/main/java/millstream/", $class, ".java"),
+            include_str!(concat!("java/src/main/java/millstream/", $class, ".java")),
+        )
+    };
+}
+
 const PROJECT: MavenProject<'_> = MavenProject {
     name: "java",
     files: &[
+        java!("ProgramFunctions"),
+        java!("ProgramStores"),
+        java!("ProgramTopology"),
+        java!("Programs"),
         ("pom.xml", include_str!("java/pom.xml")),
-        (
-            "src/main/java/millstream/WordCount.java",
-            include_str!("java/src/main/java/millstream/WordCount.java"),
-        ),
-        (
-            "src/main/java/millstream/Topics.java",
-            include_str!("java/src/main/java/millstream/Topics.java"),
-        ),
+        java!("WordCount"),
+        java!("Topics"),
     ],
     goals: &["compile", "dependency:copy-dependencies", "-DoutputDirectory=JARS"],
 };

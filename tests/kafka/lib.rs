@@ -1,7 +1,7 @@
 //! A real Kafka for tests and benches: [`KafkaServer`] starts one from the jars of Maven Central, a
 //! [`Proxy`] in front of it holds, drops or cuts chosen requests, [`JavaWordCount`] is Kafka Streams
 //! itself on the same topics,
-//! and [`kills`] has an application die again and again.
+//! [`JavaPrograms`] its test driver, and [`kills`] has an application die again and again.
 //!
 //! `cargo run -p millstream-kafka-server` starts one by hand.
 
@@ -9,6 +9,7 @@ mod broker_jars;
 mod folder;
 mod installation;
 mod java_jars;
+mod java_programs;
 mod java_topics;
 mod java_word_count;
 mod jvm;
@@ -18,6 +19,7 @@ mod ports;
 mod proxy;
 mod server;
 
+pub use java_programs::JavaPrograms;
 pub use java_topics::JavaTopics;
 pub use java_word_count::{JavaOptions, JavaWordCount};
 pub use options::KafkaOptions;

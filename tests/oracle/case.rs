@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Bytes, written as hex.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,15 +24,22 @@ impl<'de> Deserialize<'de> for Hex {
     }
 }
 
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let hex: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&hex)
+    }
+}
+
 /// A record of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RawRecord {
     pub(crate) topic: String,
     pub(crate) key: Option<Hex>,
     pub(crate) value: Option<Hex>,
     /// Milliseconds since the Unix epoch; none where the producer puts in its clock.
     pub(crate) ts: Option<i64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) headers: Vec<(String, Option<Hex>)>,
 }
 
@@ -121,6 +128,7 @@ pub(crate) struct SubTopologyTopics {
 #[derive(Debug, Deserialize)]
 pub(crate) struct TopologyDescription {
     pub(crate) name: String,
+    pub(crate) config: BTreeMap<String, String>,
     /// Name, key type and value type of each topic it may write.
     pub(crate) out: Vec<(String, String, String)>,
     pub(crate) describe: String,

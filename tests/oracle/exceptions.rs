@@ -2,15 +2,15 @@
 
 /// In what a case may differ; everything else is compared all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Allows {
+pub(crate) enum Allows<'a> {
     /// More may come out on these topics than was recorded, and stores may hold something else.
-    MoreOn(&'static [&'static str]),
+    MoreOn(&'a [&'a str]),
     /// These topics are not compared.
-    OtherOn(&'static [&'static str]),
+    OtherOn(&'a [&'a str]),
     /// What failed there may go on.
     NoFailure,
     /// These headers say something else.
-    OtherHeaders(&'static [&'static str]),
+    OtherHeaders(&'a [&'a str]),
     /// Another number of records may be dropped.
     OtherDrops,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Exception {
     pub(crate) topology: &'static str,
     /// The cases' ids, or `*` for each case of the topology.
     pub(crate) cases: &'static [&'static str],
-    pub(crate) allows: Allows,
+    pub(crate) allows: Allows<'static>,
     /// What differs.
     pub(crate) what: &'static str,
     /// Why it does.

@@ -4,6 +4,7 @@
 mod case;
 mod difference;
 mod exceptions;
+mod programs;
 mod runner;
 mod store_reader;
 mod topologies;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Once};
 use case::{Case, OwnTopic, Recorded, SubTopologyTopics, TopologyDescription};
 use exceptions::EXCEPTIONS;
 use millstream::state::{MemoryBackend, StateBackend};
-use millstream::{InternalTopic, StreamsBuilder, Topology};
+use millstream::{InternalTopic, Optimization, StreamsBuilder, Topology};
 use runner::APPLICATION_ID;
 use tempfile::TempDir;
 
@@ -56,6 +57,14 @@ fn build(recorded: &Recorded, built_in: bool) -> BTreeMap<&str, Topology> {
         build(&builder);
         let topology = builder.build();
         let topology = topology.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut described = recorded.topologies.iter();
+        let described = described.find(|topology| topology.name == *name);
+        let optimization = described.and_then(|d| d.config.get("topology.optimization"));
+        let topology = match optimization.map(String::as_str) {
+            None => topology,
+            Some("all") => topology.optimized(Optimization::All),
+            Some(other) => panic!("{name}: {other}"),
+        };
         built.insert(name.as_str(), topology);
     }
     if !missing.is_empty() {

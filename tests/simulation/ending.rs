@@ -150,7 +150,10 @@ impl World {
         }
         for store in self.sim.scenario.program.stores(&self.sim.scenario) {
             let (name, shape) = (&store.name, store.shape);
-            let changelog = format!("{APPLICATION}-{name}-changelog");
+            let changelog = match (self.sim.scenario.optimized, name.as_str()) {
+                (true, "entries") => "in-0".to_owned(),
+                _ => format!("{APPLICATION}-{name}-changelog"),
+            };
             let mut found = 0;
             for (task, state) in &tasks {
                 let Some(data) = state.store(&task.to_string(), name) else {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use millstream::runtime::Pace;
-use millstream::{Config, Guarantee};
+use millstream::{Config, Guarantee, Optimization};
 
 use crate::bug::Bug;
 use crate::programs::{Operators, Program};
@@ -52,6 +52,8 @@ pub struct Scenario {
     pub inputs: u32,
     /// Whether the processor of the pairs writes by the wall clock too.
     pub ticks: bool,
+    /// Whether a table's topic is its changelog too.
+    pub optimized: bool,
     pub partitions: u32,
     pub output_partitions: u32,
     pub instances: usize,
@@ -105,6 +107,7 @@ impl Scenario {
             new_identities: r.chance(200),
             inputs: if simple.has_several_inputs() && r.chance(300) { 2 } else { 1 },
             ticks: program == Program::Pairs && r.chance(500),
+            optimized: program == Program::Table && r.chance(500),
             partitions: r.between(1, 4) as u32,
             output_partitions: r.between(1, 3) as u32,
             instances: r.pick(&[1, 2, 2, 3, 3, 4]),
@@ -138,6 +141,10 @@ impl Scenario {
                 Guarantee::ExactlyOnce
             } else {
                 Guarantee::AtLeastOnce
+            })
+            .with_topology_optimization(match self.optimized {
+                true => Optimization::All,
+                false => Optimization::None,
             })
             .with_commit_interval(Duration::from_millis(self.commit_interval_ms))
             .with_statestore_cache_max_bytes(self.cache_bytes)

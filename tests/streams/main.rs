@@ -17,6 +17,7 @@ mod internal_topics;
 mod log_lines;
 mod offset_reset;
 mod operators;
+mod optimization;
 mod pause;
 mod pictures;
 mod punctuation;

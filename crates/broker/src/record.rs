@@ -201,6 +201,21 @@ impl RecordBatch {
         Self::new(Arc::from([]), 0, 0, next_offset, next_offset)
     }
 
+    /// Its records before `offset`.
+    pub fn before(mut self, offset: i64) -> Self {
+        let mut at = self.first();
+        while let Some(position) = at {
+            let (record, next) = self.read(position);
+            if record.offset >= offset {
+                self.end = position;
+                break;
+            }
+            at = next;
+        }
+        self.next_offset = self.next_offset.min(offset);
+        self
+    }
+
     /// Where reading goes on after this batch.
     pub fn next_offset(&self) -> i64 {
         self.next_offset

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use crate::{KeyOrder, KeyRun};
+use crate::{KeyOrder, ScanOrder};
 
 /// Memory that a store's buffer keeps when it is emptied.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
@@ -49,6 +49,11 @@ impl Writes {
 
     fn value(&self, write: &PendingWrite) -> Option<&[u8]> {
         write.value.map(|(start, len)| &self.bytes[start..start + len])
+    }
+
+    fn entry(&self, number: usize) -> (&[u8], Option<&[u8]>) {
+        let write = &self.writes[number];
+        (self.key(write), self.value(write))
     }
 
     fn find(&self, key: &[u8]) -> Option<usize> {
@@ -102,10 +107,13 @@ impl Writes {
         }
     }
 
-    fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> KeyRun<'_, usize> {
-        let key = |number: usize| self.key(&self.writes[number]);
-        let ordered = self.ordered.get_or_init(|| KeyOrder::of(0..self.writes.len(), key));
-        ordered.range(bounds, key)
+    fn key_of(&self, number: usize) -> &[u8] {
+        self.key(&self.writes[number])
+    }
+
+    fn ordered(&self) -> &KeyOrder<usize> {
+        let all = || KeyOrder::of(0..self.writes.len(), |number| self.key_of(number));
+        self.ordered.get_or_init(all)
     }
 }
 
@@ -163,21 +171,15 @@ impl CommitBatch {
     /// As [`writes`](Self::writes), in unsigned byte order of the keys.
     pub fn sorted_writes(&self, store: usize) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         let writes = &self.stores[store];
-        // Most comparisons end in the first bytes, which lie beside the number.
-        let mut order: Vec<(u64, usize)> = writes
-            .writes
-            .iter()
-            .enumerate()
-            .map(|(number, write)| (first_bytes(writes.key(write)), number))
-            .collect();
-        order.sort_unstable_by(|(a, left), (b, right)| {
-            let key = |number: &usize| writes.key(&writes.writes[*number]);
-            a.cmp(b).then_with(|| key(left).cmp(key(right)))
-        });
-        order.into_iter().map(|(_, number)| {
-            let write = &writes.writes[number];
-            (writes.key(write), writes.value(write))
-        })
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let key = |number| writes.key_of(number);
+        // Where nobody scans no order is kept, and this one is not to be kept either.
+        let (kept, made) = match writes.ordered.get() {
+            Some(ordered) => (Some(ordered.range(all, key)), None),
+            None => (None, Some(KeyOrder::of(0..writes.writes.len(), key).into_keys())),
+        };
+        let numbers = kept.into_iter().flatten().chain(made.into_iter().flatten());
+        numbers.map(|number| writes.entry(number))
     }
 
     /// The pending writes of `store` between two keys, in unsigned byte order of the keys.
@@ -187,10 +189,27 @@ impl CommitBatch {
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
     ) -> impl DoubleEndedIterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let writes = &self.stores[store];
-        writes.range(bounds).map(|number| {
-            let write = &writes.writes[number];
-            (writes.key(write), writes.value(write))
-        })
+        let numbers = writes.ordered().range(bounds, |number| writes.key_of(number));
+        numbers.map(|number| writes.entry(number))
+    }
+
+    /// The pending writes of `store` from a key on, or from a key backwards.
+    pub(crate) fn from<'a>(
+        &'a self,
+        store: usize,
+        (start, end): (&'a [u8], &'a [u8]),
+        order: ScanOrder,
+    ) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+        let writes = &self.stores[store];
+        let key = |number| writes.key_of(number);
+        let (ascending, descending) = match order {
+            _ if writes.writes.is_empty() => (None, None),
+            ScanOrder::Forward => (Some(writes.ordered().from(start, key)), None),
+            ScanOrder::Reverse => (None, Some(writes.ordered().back_from(end, key))),
+        };
+        let numbers = ascending.into_iter().flatten().chain(descending.into_iter().flatten());
+        let entries = numbers.map(|number| writes.entry(number));
+        entries.take_while(move |(key, _)| *key >= start && *key <= end)
     }
 
     /// How many writes are pending.

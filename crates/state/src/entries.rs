@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
+use std::iter::Rev;
 use std::ops::Bound;
 
 use hashbrown::HashTable;
@@ -138,9 +139,22 @@ impl Entries {
 
     /// Where the entries between two keys lie, in byte order of the keys, from both ends.
     pub(crate) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> KeyRun<'_, At> {
-        let key = |at| key(&self.pieces, at);
-        let order = self.order.get_or_init(|| KeyOrder::of(self.table.iter().map(|p| p.at), key));
-        order.range(bounds, key)
+        self.order().range(bounds, |at| key(&self.pieces, at))
+    }
+
+    /// Those from a key on.
+    pub(crate) fn from(&self, start: &[u8]) -> KeyRun<'_, At> {
+        self.order().from(start, |at| key(&self.pieces, at))
+    }
+
+    /// Those up to a key, backwards.
+    pub(crate) fn back_from(&self, end: &[u8]) -> Rev<KeyRun<'_, At>> {
+        self.order().back_from(end, |at| key(&self.pieces, at))
+    }
+
+    fn order(&self) -> &KeyOrder<At> {
+        let all = || self.table.iter().map(|place| place.at);
+        self.order.get_or_init(|| KeyOrder::of(all(), |at| key(&self.pieces, at)))
     }
 
     /// The key and the value of an entry.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use crate::batch::first_bytes;
 use crate::entries::Entries;
@@ -133,18 +133,18 @@ impl Database for MemoryDatabase {
         if start <= end {
             let numbers = store.segment(start)..=store.segment(end);
             let mut segments = store.segments.range(numbers).map(|(_, entries)| entries);
-            let bounds = (Bound::Included(start), Bound::Included(end));
             let mut each = |entries: &Entries, at| {
                 let (key, value) = entries.entry(at);
-                visit(key, value)
+                if key < start || key > end { ControlFlow::Break(()) } else { visit(key, value) }
             };
+            // An entry outside of the range is the end of it in one segment, and so in all.
             let _stopped = match order {
                 ScanOrder::Forward => {
-                    segments.try_for_each(|all| all.range(bounds).try_for_each(|at| each(all, at)))
+                    segments.try_for_each(|all| all.from(start).try_for_each(|at| each(all, at)))
                 }
                 ScanOrder::Reverse => segments
                     .rev()
-                    .try_for_each(|all| all.range(bounds).rev().try_for_each(|at| each(all, at))),
+                    .try_for_each(|all| all.back_from(end).try_for_each(|at| each(all, at))),
             };
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 
 use crate::{
     CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, StateError, Visit,
@@ -85,11 +85,8 @@ impl Overlay {
         if start > end {
             return Ok(());
         }
-        let mut pending = self.batch.range(store, (Bound::Included(start), Bound::Included(end)));
-        let mut next = || match order {
-            ScanOrder::Forward => pending.next(),
-            ScanOrder::Reverse => pending.next_back(),
-        };
+        let mut pending = self.batch.from(store, (start, end), order);
+        let mut next = || pending.next();
         let mut before = next();
         let mut stopped = false;
         self.database.visit(store, (start, end), order, &mut |key, value| {

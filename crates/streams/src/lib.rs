@@ -66,7 +66,7 @@ pub use runtime::{
     AppState, Config, ConfigError, Guarantee, Metrics, RestoreProgress, StoreKind, StreamsApp,
 };
 pub use topic::Topic;
-pub use topology::{InternalTopic, SubTopology, SubTopologyTopics, Topology};
+pub use topology::{InternalTopic, Optimization, SubTopology, SubTopologyTopics, Topology};
 #[cfg(feature = "calendar")]
 pub use windows::CalendarWindows;
 pub use windows::{

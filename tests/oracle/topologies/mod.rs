@@ -5,6 +5,7 @@ mod aggregations;
 mod cogroups;
 mod errors;
 mod foreign_keys;
+mod generated_names;
 mod global_tables;
 mod low_level;
 mod processor_api;
@@ -35,7 +36,7 @@ table! {
     stateless:
         dynamic_routing filter flat_map flat_map_values integer_double map map_values merge
         primitive_serdes repartition_named repartition_unnamed select_key shared_repartition
-        split_branch split_no_default;
+        shared_repartition_optimized split_branch split_no_default;
     aggregations:
         aggregate_concat aggregate_to_null count_burst count_by_key count_caching_disabled
         count_in_memory count_logging_disabled group_by_integer reduce_max reduce_to_null
@@ -43,12 +44,14 @@ table! {
     tables:
         table_filter table_filter_map table_filter_materialized table_group_by_count
         table_group_by_reduce table_group_by_sum table_group_by_to_null table_map_values
-        table_source_to_stream table_to_stream_count table_transform_values table_two_children
+        table_source_optimized table_source_to_stream table_to_stream_count table_transform_values table_two_children
         to_table to_table_repartitioned;
     table_joins:
         stream_joins_own_count stream_table_inner stream_table_left stream_table_left_repartitioned
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
         table_table_left table_table_outer table_table_outer_filter;
+    generated_names:
+        count_unnamed count_unnamed_materialized table_group_by_unnamed table_unnamed;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_with_key;
     global_tables:

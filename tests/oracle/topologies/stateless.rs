@@ -106,6 +106,10 @@ pub(super) fn shared_repartition(b: &StreamsBuilder) {
     two.named("count-two");
 }
 
+pub(super) fn shared_repartition_optimized(b: &StreamsBuilder) {
+    shared_repartition(b);
+}
+
 pub(super) fn split_branch(b: &StreamsBuilder) {
     let mut split = strings(b, "in").split().named("size-");
     let small = split.branch(|_, v| is_below(v, "C"));

@@ -5,7 +5,7 @@ use millstream::{GroupedTable, KTable, StreamsBuilder};
 use super::{Text, strings, table};
 
 /// What stands before the colon, `none` as null, and the number behind it.
-fn group(value: &str) -> (Text, i64) {
+pub(super) fn group(value: &str) -> (Text, i64) {
     let (group, amount) = value.split_once(':').expect("group:amount");
     let amount = amount.parse().expect("an amount");
     (Some(group.to_owned()).filter(|group| group != "none"), amount)
@@ -89,6 +89,10 @@ pub(super) fn table_map_values(b: &StreamsBuilder) {
     });
     let codes = codes.named("code").materialized("codes");
     codes.to_stream().named("updates").to("out");
+}
+
+pub(super) fn table_source_optimized(b: &StreamsBuilder) {
+    table_source_to_stream(b);
 }
 
 pub(super) fn table_source_to_stream(b: &StreamsBuilder) {

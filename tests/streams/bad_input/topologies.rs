@@ -71,6 +71,18 @@ const CASES: &[Case] = &[
         &["topic 'in'", "for ever"],
     ),
     (
+        "state without a name",
+        |builder| {
+            let table = builder.table::<String, String>("in", Materialized::unnamed());
+            table.group_by(|k, v| (k.clone(), v)).count(Materialized::unnamed()).to("out");
+        },
+        &[
+            "'in-STATE-STORE-0000000000' has no name of its own",
+            "'KTABLE-AGGREGATE-STATE-STORE-0000000004' has no name of its own",
+            "builder.take_over_generated_names()",
+        ],
+    ),
+    (
         "a sink without parents",
         |builder| {
             input(builder).to("out");

@@ -17,6 +17,8 @@ mod scan;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod visit_tests;
 
 pub use backend::RocksBackend;
 pub use options::{Customize, RocksCompression, RocksOptions};

@@ -41,18 +41,29 @@ pub(super) fn visit(
     if start > end || !database.stores[store].holds(start, end) {
         return Ok(());
     }
-    let (start, end) =
-        (entry_key(&mut Vec::new(), start).to_vec(), entry_key(&mut Vec::new(), end).to_vec());
-    let behind = [&end[..], &[0]].concat();
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    entry_key(&mut first, start);
+    entry_key(&mut last, end);
     let mut options = ReadOptions::default();
-    options.set_total_order_seek(!is_one_prefix(&start, &end));
-    options.set_iterate_lower_bound(start.as_slice());
-    options.set_iterate_upper_bound(behind);
-    let mut cursor = database.db.raw_iterator_cf_opt(database.family(store)?, options);
-    match order {
-        ScanOrder::Forward => cursor.seek(&start),
-        ScanOrder::Reverse => cursor.seek_for_prev(&end),
-    }
+    options.set_total_order_seek(!is_one_prefix(&first, &last));
+    let family = database.family(store)?;
+    let open = |options| database.db.raw_iterator_cf_opt(family, options);
+    // A bound where the cursor does not begin anyhow.
+    let mut cursor = match order {
+        ScanOrder::Forward => {
+            last.push(0);
+            options.set_iterate_upper_bound(last);
+            let mut cursor = open(options);
+            cursor.seek(&first);
+            cursor
+        }
+        ScanOrder::Reverse => {
+            options.set_iterate_lower_bound(first);
+            let mut cursor = open(options);
+            cursor.seek_for_prev(&last);
+            cursor
+        }
+    };
     while let Some((key, value)) = cursor.item() {
         if visit(key_of(key), value).is_break() {
             return Ok(());

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::generated_names::Naming;
 use super::{KStream, KTable, Materialized};
 use crate::codec::Data;
 use crate::error::TopologyError;
@@ -114,17 +115,21 @@ impl StreamsBuilder {
         topic: impl Into<Topic<K, V>>,
         store: impl Into<Materialized<K, V>>,
     ) -> KTable<K, V> {
-        let (topic, store) = (topic.into(), store.into());
+        let (topic, mut store) = (topic.into(), store.into());
         let mut graph = self.graph.borrow_mut();
+        store.optional = store.naming != Naming::Given;
+        let prefix = format!("{}-", topic.name);
+        store.settle_name(&mut graph, &prefix, ".table(\"topic\", \"a-name\")");
         let source = graph.new_name("KSTREAM-SOURCE-");
         let name = graph.new_name("KTABLE-SOURCE-");
         let topics = vec![TopicRef::external(&topic.name)];
         let factory = Arc::new(move |_: usize| operators::table_topic_source(&topic));
         let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
         let node = graph.add_processor(name, vec![source], |setup| {
-            operators::table_source::<K, V>(Some(setup.stores[0]))
+            operators::table_source::<K, V>(setup.stores.first().copied())
         });
         store.attach(&mut graph, node);
+        graph.table_sources.push(node);
         graph.nodes[node].companions = vec![(Companion::Node(source), "-source".into())];
         drop(graph);
         KTable::new(self.graph.clone(), node)

@@ -133,6 +133,7 @@ impl<K: Data, V: Wire> KStream<K, V> {
             let (key, f) = (key.clone(), f.clone());
             operators::global_join(store.clone(), keeps_unmapped, key, f)
         });
+        graph.nodes[node].takes_null_keys = keeps_unmapped;
         drop(graph);
         KStream::new(self.graph.clone(), node, self.key_changed)
     }

@@ -75,9 +75,11 @@ impl StreamsBuilder {
         topic: impl Into<Topic<K, V>>,
         store: impl Into<Materialized<K, V>>,
     ) -> GlobalKTable<K, V> {
-        let (topic, store) = (topic.into(), store.into());
+        let (topic, mut store) = (topic.into(), store.into());
         let mut graph = self.graph.borrow_mut();
         let name = topic.name.clone();
+        // It has no changelog that could be lost with its name, but queries ask for it.
+        store.settle_name(&mut graph, &format!("{name}-"), ".global_table(\"topic\", \"a-name\")");
         let store = store.add_global(&mut graph, true);
         let source = Arc::new(move |_| operators::table_topic_source(&topic));
         let factory: NodeFactory =

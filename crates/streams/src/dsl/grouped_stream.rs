@@ -38,9 +38,11 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     /// check(|s| s.group_by_key().count("n").to_stream(), "a:x a:y b:z", "a:1 a:2 b:1");
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
+        let store = store.into();
+        store.burn_for_count(&mut self.stream.graph.borrow_mut());
         if self.stream.key_changed {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
-            self.aggregate_as::<Presence, _>(store.into(), || 0, |_, _, count| Ok(count + 1))
+            self.aggregate_as::<Presence, _>(store, || 0, |_, _, count| Ok(count + 1))
         } else {
             self.aggregate(store, || 0, |_, _, count| count + 1)
         }
@@ -125,11 +127,21 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     fn stateful<R: Wire, A: Data>(
         &self,
         prefix: &str,
-        store: Materialized<K, A>,
+        mut store: Materialized<K, A>,
         factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<K, A> {
+        self.settle_name(&mut store, prefix);
         let name = store.name.clone();
         self.aggregation::<R, K, A>(prefix, &name, |graph, node| store.attach(graph, node), factory)
+    }
+
+    /// Gives a store without a name of its own a generated one.
+    pub(super) fn settle_name<S, A>(&self, store: &mut Materialized<S, A>, prefix: &str) {
+        let what = match prefix {
+            "KSTREAM-REDUCE-" => ".reduce(\"a-name\", ..)",
+            _ => ".count(\"a-name\")` or `.aggregate(\"a-name\", ..)",
+        };
+        store.settle_name(&mut self.stream.graph.borrow_mut(), prefix, what);
     }
 
     /// Adds the node of an aggregation, with a repartitioning before it where it needs one; `attach`
@@ -157,7 +169,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     pub(super) fn parent<R: Wire>(&self, graph: &mut Graph, store: &str) -> usize {
         let base = self.name.as_deref().unwrap_or(store);
         match self.stream.key_changed {
-            true => self.stream.add_repartition::<R>(graph, base, None, false),
+            true => self.stream.add_repartition::<R>(graph, base, None),
             false => self.stream.node,
         }
     }

@@ -146,10 +146,12 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
     fn stateful<A: Wire>(
         &self,
         prefix: &str,
-        store: Materialized<K, A>,
+        mut store: Materialized<K, A>,
         factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let mut graph = self.graph.borrow_mut();
+        // Kafka Streams calls the store of a `reduce` so too.
+        store.settle_name(&mut graph, "KTABLE-AGGREGATE-", ".aggregate(\"a-name\", ..)");
         let sink = graph.new_name("KSTREAM-SINK-");
         let source = graph.new_name("KSTREAM-SOURCE-");
         let name = graph.new_name(prefix);

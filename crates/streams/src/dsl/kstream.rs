@@ -354,7 +354,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-MERGE-");
         let mut parents = vec![self.node];
         if Rc::ptr_eq(&self.graph, &other.graph) {
-            parents.push(other.node);
+            // Merged with itself it is itself.
+            parents.extend((other.node != self.node).then_some(other.node));
         } else {
             graph.problems.push(format!(
                 "'{name}' merges streams of two builders: make both with the same StreamsBuilder"
@@ -452,7 +453,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     }
 
     /// Sends the stream through a topic of the application's own, partitioned by its present key.
-    /// Records without a key are dropped.
+    /// Records without a key are dropped, unless a left or outer join stands behind, which takes them.
     ///
     /// ```
     /// # use millstream::testing::check;
@@ -467,26 +468,28 @@ impl<K: Data, V: Data> KStream<K, V> {
         let how = how.into();
         let mut graph = self.graph.borrow_mut();
         let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
-        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions, false);
+        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
+        if let Some(spec) = graph.repartitions.last_mut() {
+            // What is asked for is made, whatever may be optimized.
+            spec.nodes = None;
+        }
         drop(graph);
         Self::new(self.graph.clone(), node, false)
     }
 
-    /// Adds a repartitioning whose records are read as `R`; records without a key pass only if
-    /// `keeps_null_keys`.
+    /// Adds a repartitioning whose records are read as `R`.
     pub(super) fn add_repartition<R: Wire>(
         &self,
         graph: &mut Graph,
         base: &str,
         partitions: Option<u32>,
-        keeps_null_keys: bool,
     ) -> usize
     where
         K: Wire,
         V: Wire,
     {
         let (written, read) = (Topic::<K, V>::new(base), WireCodec::<R>::shared());
-        add_repartition(graph, self.node, base, partitions, keeps_null_keys, written, read)
+        add_repartition(graph, self.node, base, partitions, written, read)
     }
 
     /// The stream as a table, kept in the store that `store` names: the latest value of each key.
@@ -502,12 +505,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        let store = store.into();
+        let mut store = store.into();
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name("KSTREAM-TOTABLE-");
+        store.settle_name(&mut graph, "KSTREAM-TOTABLE-", ".to_table(\"a-name\")");
         let repartitioned = self.key_changed;
         let parent = if repartitioned {
-            self.add_repartition::<V>(&mut graph, &name, None, false)
+            self.add_repartition::<V>(&mut graph, &name, None)
         } else {
             self.node
         };

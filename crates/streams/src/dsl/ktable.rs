@@ -239,11 +239,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         f: impl Fn(&K, V) -> Result<V2, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let f = Arc::new(f);
-        self.then("KTABLE-MAPVALUES-", move |setup| {
+        let mapped = self.then("KTABLE-MAPVALUES-", move |setup| {
             let store = setup.stores.first().copied();
             let (f, parent) = (f.clone(), setup.parents[0]);
             operators::table_map_values::<K, V, V2, _>(f, parent, store, setup.sends_old)
-        })
+        });
+        self.graph.borrow_mut().nodes[mapped.node].keeps_versions = true;
+        mapped
     }
 
     /// Makes a new value of each change, deletes (`None`) included, with a look at its key and its
@@ -274,11 +276,13 @@ impl<K: Data, V: Data> KTable<K, V> {
         f: impl Fn(&K, Option<V>, i64) -> Result<Option<V2>, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let f = Arc::new(f);
-        self.then("KTABLE-TRANSFORMVALUES-", move |setup| {
+        let transformed = self.then("KTABLE-TRANSFORMVALUES-", move |setup| {
             let store = setup.stores.first().copied();
             let (f, parent) = (f.clone(), setup.parents[0]);
             operators::table_transform_values::<K, V, V2, _>(f, parent, store, setup.sends_old)
-        })
+        });
+        self.graph.borrow_mut().nodes[transformed.node].keeps_versions = true;
+        transformed
     }
 
     /// Groups the entries by a new key, with new values, to be aggregated; always repartitions.

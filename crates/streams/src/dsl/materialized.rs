@@ -1,9 +1,11 @@
+use std::any::type_name_of_val;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::generated_names::Naming;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
 use crate::record::{NumberedWindow, Windowed};
@@ -36,11 +38,16 @@ pub struct Materialized<K: 'static, V: 'static> {
     /// How many operators write it.
     inputs: usize,
     limit: Option<usize>,
+    formats: [&'static str; 2],
+    pub(super) naming: Naming,
+    /// Whether it is left out where nothing asks its table for values.
+    pub(super) optional: bool,
 }
 
 impl<K: Data, V: Data> Materialized<K, V> {
     /// A store with formats chosen by hand.
     pub fn with(name: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
+        let formats = [type_name_of_val(&key), type_name_of_val(&value)];
         Self {
             name: name.into(),
             key: Arc::new(key),
@@ -54,6 +61,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
             logs_headers: false,
             inputs: 1,
             limit: None,
+            formats,
+            naming: Naming::Given,
+            optional: false,
         }
     }
 
@@ -152,7 +162,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
     /// Adds a versioned store to the graph.
     pub(super) fn add_versions(self, graph: &mut Graph, owner: Option<usize>) -> usize {
         let history = self.history.map_or(0, millis);
-        let Self { name, key, value, changelog, .. } = self;
+        let Self { name, key, value, changelog, formats, .. } = self;
         let segments = Segments::of_versions(history);
         let factory = Arc::new(move |setup: StoreSetup| {
             let store = VersionedStore::new(setup.options, segments, key.clone(), value.clone());
@@ -167,6 +177,9 @@ impl<K: Data, V: Data> Materialized<K, V> {
             changelog,
             owner,
             segments: Some(segments),
+            optional: false,
+            formats,
+            source_topic: None,
         })
     }
 
@@ -211,7 +224,17 @@ impl<K: Data, V: Data> Materialized<K, V> {
         }
         let time_to_live = self.time_to_live.map(millis);
         let Self {
-            name, value, timestamped, caching, changelog, logs_headers, inputs, limit, ..
+            name,
+            value,
+            timestamped,
+            caching,
+            changelog,
+            logs_headers,
+            limit,
+            inputs,
+            optional,
+            formats,
+            ..
         } = self;
         let handle_name = name.as_str().into();
         let factory = Arc::new(move |setup: StoreSetup| {
@@ -225,8 +248,19 @@ impl<K: Data, V: Data> Materialized<K, V> {
             }
             Box::new(store) as Box<dyn crate::processor::StateStore>
         });
-        let spec =
-            StoreSpec { name, kind, factory, timestamped, caching, changelog, owner, segments };
+        let spec = StoreSpec {
+            name,
+            kind,
+            factory,
+            timestamped,
+            caching,
+            changelog,
+            owner,
+            segments,
+            optional,
+            formats,
+            source_topic: None,
+        };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }
     }

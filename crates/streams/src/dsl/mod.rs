@@ -5,6 +5,7 @@ mod buffer_config;
 mod builder;
 mod cogrouped_stream;
 mod foreign_key_joins;
+mod generated_names;
 mod global_joins;
 mod global_table;
 mod grouped_stream;

@@ -1,10 +1,13 @@
+use std::any::TypeId;
 use std::sync::Arc;
 
 use crate::codec::{Codec, Data};
 use crate::operators;
 use crate::processor::SinkFormats;
 use crate::topic::Topic;
-use crate::topology::{Graph, NodeKind, NodeSetup, RepartitionSpec, SinkTopic, TopicRef};
+use crate::topology::{
+    Graph, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec, SinkTopic, TopicRef,
+};
 
 /// How a stream is repartitioned: the name of the topic, and how many partitions it gets. A plain
 /// name becomes a topic with as many partitions as the topics above it.
@@ -60,25 +63,29 @@ pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<
 }
 
 /// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source. What
-/// is written as `V` may be read as `R`. Records without a key pass only if `keeps_null_keys`.
+/// is written as `V` may be read as `R`. Records without a key pass only where something behind takes
+/// them.
 pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     graph: &mut Graph,
     parent: usize,
     base: &str,
     partitions: Option<u32>,
-    keeps_null_keys: bool,
     written: Topic<K, V>,
     read: Arc<dyn Codec<R>>,
 ) -> usize {
     let names = graph.repartition_names(base);
     let key = written.key.clone();
     let filter_key = key.clone();
-    let filter = graph.add_processor(names.filter, vec![parent], move |_| {
-        operators::repartition_filter::<K, V>(filter_key.clone(), keeps_null_keys)
+    let filter = graph.add_processor(names.filter, vec![parent], move |setup| {
+        operators::repartition_filter::<K, V>(filter_key.clone(), setup.null_keys_taken)
     });
     let formats = SinkFormats { window_suffix: 0, ..written.into() };
-    add_internal_sink(graph, names.sink, filter, &names.topic, formats);
-    add_internal_source(graph, names.source, names.topic, partitions, key, read)
+    let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
+    let source = add_internal_source(graph, names.source, names.topic, partitions, key, read);
+    if let Some(spec) = graph.repartitions.last_mut() {
+        spec.nodes = Some(RepartitionNodes { parent, filter, sink, source });
+    }
+    source
 }
 
 /// Adds the source of a repartition topic, and the topic itself.
@@ -91,7 +98,12 @@ pub(super) fn add_internal_source<K: Data, V: Data>(
     value: Arc<dyn Codec<V>>,
 ) -> usize {
     let topics = vec![TopicRef::internal(&topic)];
-    graph.repartitions.push(RepartitionSpec { topic: topic.clone(), partitions });
+    graph.repartitions.push(RepartitionSpec {
+        topic: topic.clone(),
+        partitions,
+        read_as: TypeId::of::<V>(),
+        nodes: None,
+    });
     let typed = Topic { name: topic, key, value, timestamps: None, partitioner: None };
     let factory = Arc::new(move |_: usize| operators::stream_source(&typed));
     graph.add(name, Vec::new(), NodeKind::Source { topics, factory })

@@ -90,13 +90,15 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
     ) -> KTable<Windowed<K, SessionWindow>, i64> {
         let merge = |_: &K, a: Option<i64>, b: i64| Ok(a.unwrap_or(0) + b);
         let prefix = "KSTREAM-AGGREGATE-";
+        let store = store.into();
+        store.burn_for_count(&mut self.grouped.stream.graph.borrow_mut());
         if self.grouped.stream.key_changed {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
             let add = |_: &K, _: Presence, n: Option<i64>| Ok(n.unwrap_or(0) + 1);
-            self.fold_as(prefix, store.into(), || Some(0), add, merge)
+            self.fold_as(prefix, store, || Some(0), add, merge)
         } else {
             let add = |_: &K, _: V, n: Option<i64>| Ok(n.unwrap_or(0) + 1);
-            self.fold_as(prefix, store.into(), || Some(0), add, merge)
+            self.fold_as(prefix, store, || Some(0), add, merge)
         }
     }
 
@@ -205,7 +207,7 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
     fn fold_as<R: Wire, A: Data>(
         &self,
         prefix: &str,
-        store: Materialized<K, A>,
+        mut store: Materialized<K, A>,
         initializer: impl Fn() -> Option<A> + Send + Sync + 'static,
         aggregator: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
         merger: impl Fn(&K, Option<A>, A) -> Result<A, BoxError> + Send + Sync + 'static,
@@ -213,6 +215,7 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
         let (windows, emit) = (self.windows, self.emit);
         let spec = WindowStoreSpec::of_sessions(windows, emit);
         let closures = (Arc::new(initializer), Arc::new(aggregator), Arc::new(merger));
+        self.grouped.settle_name(&mut store, prefix);
         let name = store.name.clone();
         self.grouped.aggregation::<R, _, _>(
             prefix,

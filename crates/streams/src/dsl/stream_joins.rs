@@ -201,11 +201,11 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let mut left = self.node;
         if self.key_changed {
             let base = format!("{name}-left");
-            left = self.add_repartition::<V>(&mut graph, &base, None, outer.left);
+            left = self.add_repartition::<V>(&mut graph, &base, None);
         }
         if other.key_changed && right == other.node {
             let base = format!("{name}-right");
-            right = other.add_repartition::<V2>(&mut graph, &base, None, outer.right);
+            right = other.add_repartition::<V2>(&mut graph, &base, None);
         }
         let this_part = if outer.right { "outer-this-join" } else { "this-join" };
         let other_part = if outer.left { "outer-other-join" } else { "other-join" };
@@ -239,6 +239,9 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let this_store = Materialized::<K, V>::new(this_store).logging(changelog.clone());
         let this_store = this_store.add_join_store(&mut graph, &windows, own_names);
         graph.connect(this_window, this_store);
+        for window in [this_window, other_window] {
+            graph.nodes[window].takes_null_keys = outer.left || outer.right;
+        }
         let other_store = Materialized::<K, V2>::new(other_store).logging(changelog.clone());
         let other_store = other_store.add_join_store(&mut graph, &windows, own_names);
         graph.connect(other_window, other_store);

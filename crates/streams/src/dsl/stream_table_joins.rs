@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -116,7 +117,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let source = self.key_changed.then(|| {
             // Without a name of its own the topic is called after what is repartitioned.
             let base = graph.nodes[self.node].name.clone();
-            self.add_repartition::<V>(&mut graph, &base, None, keeps_null_keys)
+            self.add_repartition::<V>(&mut graph, &base, None)
         });
         let name = graph.new_name(prefix);
         let mut reads = vec![table.node];
@@ -155,11 +156,15 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 changelog: Some(BTreeMap::new()),
                 owner: None,
                 segments: None,
+                optional: false,
+                formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
+                source_topic: None,
             });
             graph.connect(node, store);
             graph.rename(node, &name);
         }
         graph.nodes[node].reads = reads;
+        graph.nodes[node].takes_null_keys = keeps_null_keys;
         graph.keyed.push(node);
         if let Some(source) = source {
             graph.name_repartition_after(node, source);

@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::sync::Arc;
 
 use super::{KTable, Suppressed};
@@ -66,7 +67,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
                     "the suppression behind '{}' keeps what it holds back under its name, and has none: write `.suppress(Suppressed::…(..).named(\"a-name\"))`",
                     graph.nodes[self.node].name
                 );
-                graph.problems.push(problem);
+                graph.unnamed.push(problem);
                 let name = graph.new_name("KTABLE-SUPPRESS-");
                 (name, graph.new_name("KTABLE-SUPPRESS-STATE-STORE-"))
             }
@@ -98,6 +99,9 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             changelog,
             owner: None,
             segments: None,
+            optional: false,
+            formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
+            source_topic: None,
         });
         graph.connect(node, store);
         // What a key had before is what everybody downstream sees of it while it is held back.

@@ -90,16 +90,16 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
         let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
+        let store = store.into();
+        if matches!(self.windows, TimeWindowing::Fixed(_)) {
+            store.burn_for_count(&mut self.grouped.stream.graph.borrow_mut());
+        }
         match self.grouped.stream.key_changed && matches!(self.windows, TimeWindowing::Fixed(_)) {
             // Behind a repartition topic nobody else reads the values, so they are not decoded.
             true => {
-                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| {
-                    count(k, n)
-                })
+                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n))
             }
-            false => {
-                self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store.into(), move |k, _, n| count(k, n))
-            }
+            false => self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n)),
         }
     }
 
@@ -183,7 +183,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     fn fold_as<R: Wire, A: Data>(
         &self,
         prefix: &str,
-        store: Materialized<K, A>,
+        mut store: Materialized<K, A>,
         fold: impl Fn(&K, Cow<'_, R>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let emit = self.emit;
@@ -191,6 +191,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
             let problem = format!("the aggregation '{}': {problem}", store.name);
             self.grouped.stream.graph.borrow_mut().problems.push(problem);
         }
+        self.grouped.settle_name(&mut store, prefix);
         let (spec, name) = (self.windows.store_spec(emit), store.name.clone());
         let (windows, fold) = (self.windows.clone(), Arc::new(fold));
         self.grouped.aggregation::<R, _, _>(

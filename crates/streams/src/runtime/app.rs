@@ -71,7 +71,7 @@ impl StreamsApp {
         config.validate()?;
         state_choice::check(&config)?;
         Ok(Self {
-            topology,
+            topology: topology.optimized(config.topology_optimization()),
             broker,
             owns_broker: false,
             clock: Arc::new(SystemClock::new()),

@@ -69,7 +69,9 @@ pub(crate) fn prepare_topics(
                 .bounded(REPARTITION_BOUND / u64::from(partitions.max(1)));
             internal.push(bounded);
         }
-        for topic in topics.changelog_topics {
+        // A source topic that takes the place of a changelog is there already.
+        let own = |topic: &InternalTopic| !external.contains_key(&topic.name);
+        for topic in topics.changelog_topics.into_iter().filter(own) {
             internal.push(new_topic(topic, counts.tasks_of(parts, sub), config));
         }
     }

@@ -156,6 +156,11 @@ impl PartitionQueue {
         }
     }
 
+    /// Offset of the next record to process.
+    pub(super) fn consumed(&self) -> i64 {
+        self.consumed
+    }
+
     pub(super) fn mark_committed(&mut self) {
         self.committed = self.consumed;
     }

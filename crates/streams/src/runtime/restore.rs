@@ -36,6 +36,8 @@ struct ChangelogRestore {
     start: i64,
     position: i64,
     end: i64,
+    /// Whether it is the topic that its table is read from.
+    is_source: bool,
     speed: Speed,
 }
 
@@ -53,11 +55,20 @@ impl Restoration {
     pub(super) fn begin(
         state: &mut TaskState,
         changelogs: &[(usize, TopicPartition)],
+        application_id: &str,
         start: &mut TaskStart<'_>,
     ) -> Result<Self, Error> {
         let mut restores = Vec::with_capacity(changelogs.len());
         for (store, partition) in changelogs {
-            let log = start.consumer.offsets(partition)?;
+            let mut log = start.consumer.offsets(partition)?;
+            let is_source = state.sources.contains(partition);
+            if is_source {
+                // What comes after the last commit is still to be processed.
+                let one = std::slice::from_ref(partition);
+                let committed = start.consumer.committed(application_id, one)?;
+                let committed = committed.into_iter().flatten().next();
+                log.end = committed.map_or(log.beginning, |at| at.offset.max(log.beginning));
+            }
             let position = match state.overlay.changelog_offset(*store) {
                 None => log.beginning,
                 Some(offset) => match outdated(state, partition, offset, log, start)? {
@@ -86,6 +97,7 @@ impl Restoration {
                 start: position,
                 position,
                 end: log.end,
+                is_source,
                 speed: Speed::new(start.now),
             });
         }
@@ -115,13 +127,17 @@ impl Restoration {
                 continue;
             }
             let records = match start.consumer.fetch(&changelog.partition, ROUND_BYTES) {
+                // What comes after the last commit is still to be processed.
+                Ok(Some(records)) if changelog.is_source => records.before(changelog.end),
                 Ok(Some(records)) => records,
                 Ok(None) => continue,
                 Err(BrokerError::OffsetOutOfRange { beginning, end, .. }) => {
                     state.overlay.reset(changelog.store)?;
                     changelog.position = beginning;
                     // The log may have become shorter: nobody writes the rest of it but this task.
-                    changelog.end = end;
+                    if !changelog.is_source {
+                        changelog.end = end;
+                    }
                     start.consumer.assign(&changelog.partition, beginning)?;
                     continue;
                 }

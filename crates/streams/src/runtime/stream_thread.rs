@@ -73,8 +73,9 @@ pub struct StreamThread {
 
 impl StreamThread {
     /// Joins the group. Checks the topics first, and creates the application's own.
-    pub fn new(options: ThreadOptions) -> Result<Self, Error> {
+    pub fn new(mut options: ThreadOptions) -> Result<Self, Error> {
         options.config.validate()?;
+        options.topology = options.topology.optimized(options.config.topology_optimization());
         let mut admin = options.broker.admin()?;
         let plan = prepare_topics(&options.topology, &options.config, &mut *admin, None)?;
         Self::with_plan(options, plan)

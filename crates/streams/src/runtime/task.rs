@@ -75,13 +75,14 @@ impl Task {
         state.dead_letters = dead_letters;
         let queues = inputs.into_iter();
         let queues = queues.map(|(partition, internal)| PartitionQueue::new(partition, internal));
-        let phase = match Restoration::begin(&mut state, &changelogs, start) {
-            Ok(restoration) => Phase::Restoring(restoration),
-            Err(error) => {
-                *kept = Some(state.overlay);
-                return Err(error);
-            }
-        };
+        let phase =
+            match Restoration::begin(&mut state, &changelogs, config.application_id(), start) {
+                Ok(restoration) => Phase::Restoring(restoration),
+                Err(error) => {
+                    *kept = Some(state.overlay);
+                    return Err(error);
+                }
+            };
         Ok(Self {
             id,
             nodes,

@@ -76,7 +76,14 @@ impl Task {
         now: Duration,
     ) -> Result<(), Error> {
         for (store, changelog) in &self.changelogs {
-            if let Some(offset) = collector.acknowledged(changelog)
+            // A table whose topic is its changelog reaches as far as the topic is processed.
+            let mut queues = self.queues.iter();
+            let source = queues.find(|queue| queue.partition == *changelog);
+            let reached = match source {
+                Some(queue) => Some(queue.consumed()),
+                None => collector.acknowledged(changelog),
+            };
+            if let Some(offset) = reached
                 // The producer may have written it in an earlier stay of the task, and others since.
                 && (self.state.overlay.changelog_offset(*store)).is_none_or(|at| at < offset)
             {

@@ -57,6 +57,11 @@ impl TaskParts {
             let spec = &parts.stores[*store];
             let changelog = match spec.changelog {
                 None => None,
+                Some(_) if let Some(topic) = &spec.source_topic => {
+                    let topic = topic.full_name(application_id);
+                    changelogs.push((number, TopicPartition::new(topic, partition)));
+                    None
+                }
                 Some(_) => {
                     let topic = changelog_topic(application_id, &spec.name);
                     changelogs.push((number, TopicPartition::new(topic.as_str(), partition)));
@@ -73,6 +78,7 @@ impl TaskParts {
                 owner: spec.owner.map(|node| node_numbers[node]),
                 sends_old: spec.owner.is_some_and(|node| parts.nodes[node].sends_old),
                 segments: spec.segments,
+                restores_input: spec.source_topic.is_some(),
             };
             stores.push((spec.factory)(StoreSetup { options }));
         }
@@ -99,6 +105,7 @@ impl TaskParts {
                 sends_old: spec.sends_old,
                 shares_store: spec.shares_store,
                 behind_versions: parts.is_behind_versions(*node),
+                null_keys_taken: parts.are_null_keys_taken(*node),
             };
             let made = match &spec.kind {
                 NodeKind::Source { topics, factory } => {

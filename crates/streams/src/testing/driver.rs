@@ -85,6 +85,7 @@ impl TopologyTestDriver {
         config.validate()?;
         // Nobody else is there to take its tasks, however far the clock is moved.
         let config = config.with_max_poll_interval(Duration::MAX);
+        let topology = &topology.optimized(config.topology_optimization());
         let clock = ManualClock::at(start_ms);
         let broker = EmbeddedBroker::builder().clock(Arc::new(clock.clone())).open()?;
         let plan = prepare_topics(topology, &config, &mut *broker.admin()?, Some(partitions))?;

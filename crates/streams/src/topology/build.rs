@@ -3,15 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, TopicRef, history};
+use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, TopicRef, history};
 use super::names::changelog_topic;
+use super::optimize::Optimization;
+use super::sub_topologies::{children_of, sub_topologies};
 use super::{InternalTopic, SubTopology, SubTopologyTopics, Topology, TopologyParts};
 use crate::error::TopologyError;
 
 impl Graph {
     /// Checks the graph and divides it. All problems are reported together.
     pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
-        let mut problems = self.problems.clone();
+        let mut problems = match self.takes_generated_names {
+            true => Vec::new(),
+            false => self.unnamed.clone(),
+        };
+        problems.extend(self.problems.iter().cloned());
         if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
             problems.push(
                 "it reads no topic: begin with `builder.stream(..)` or `builder.table(..)`"
@@ -22,12 +28,7 @@ impl Graph {
         self.check_stores(&mut problems);
         self.check_topics(&mut problems);
         let nodes = self.connected(&mut problems);
-        let mut children = vec![Vec::new(); self.nodes.len()];
-        for (number, node) in self.nodes.iter().enumerate() {
-            for parent in &node.parents {
-                children[*parent].push(number);
-            }
-        }
+        let children = children_of(&nodes);
         if !problems.is_empty() {
             return Err(TopologyError { problems });
         }
@@ -37,9 +38,13 @@ impl Graph {
         Ok(Topology {
             inner: Arc::new(TopologyParts {
                 copartitioned: copartitioned.collect(),
-                sub_topologies: self.sub_topologies(&nodes),
+                sub_topologies: sub_topologies(&nodes, self.stores.len(), &self.globals),
                 nodes,
                 children,
+                globals: self.globals.clone(),
+                table_sources: self.table_sources.clone(),
+                optimization: Optimization::None,
+                written: None,
                 stores: self.stores.clone(),
                 repartitions: self.repartitions.clone(),
             }),
@@ -168,57 +173,6 @@ impl Graph {
         }
         sources
     }
-
-    /// Groups nodes that are joined by edges or stores, numbered in the order of their sources'
-    /// names (`InternalTopologyBuilder.makeNodeGroups`).
-    fn sub_topologies(&self, nodes: &[NodeSpec]) -> Vec<SubTopology> {
-        let mut group: Vec<usize> = (0..nodes.len()).collect();
-        fn root(group: &[usize], mut node: usize) -> usize {
-            while group[node] != node {
-                node = group[node];
-            }
-            node
-        }
-        let join = |group: &mut [usize], a: usize, b: usize| {
-            let (a, b) = (root(group, a), root(group, b));
-            group[a.max(b)] = a.min(b);
-        };
-        let mut users = vec![None; self.stores.len()];
-        for (number, node) in nodes.iter().enumerate() {
-            for parent in &node.parents {
-                join(&mut group, *parent, number);
-            }
-            for store in &node.stores {
-                join(&mut group, *users[*store].get_or_insert(number), number);
-            }
-        }
-        let sources = nodes.iter().enumerate();
-        let sources = sources.filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
-        let sources: BTreeMap<&String, usize> =
-            sources.map(|(number, node)| (&node.name, number)).collect();
-        let mut sub_topologies: Vec<SubTopology> = Vec::new();
-        let mut ids = BTreeMap::new();
-        for source in sources.into_values() {
-            ids.entry(root(&group, source)).or_insert_with(|| {
-                let id = sub_topologies.len();
-                let (nodes, stores) = (Vec::new(), Vec::new());
-                let is_global = self.globals.contains(&source);
-                sub_topologies.push(SubTopology { id: id as u32, nodes, stores, is_global });
-                id
-            });
-        }
-        for (number, node) in nodes.iter().enumerate() {
-            // Every node is fed by a source: handles begin there.
-            let sub_topology = &mut sub_topologies[ids[&root(&group, number)]];
-            sub_topology.nodes.push(number);
-            for store in &node.stores {
-                if !sub_topology.stores.contains(store) {
-                    sub_topology.stores.push(*store);
-                }
-            }
-        }
-        sub_topologies
-    }
 }
 
 impl TopologyParts {
@@ -236,6 +190,33 @@ impl TopologyParts {
     /// Whether a node hangs on a versioned table.
     pub(crate) fn is_behind_versions(&self, node: usize) -> bool {
         self.nodes[node].parents.iter().any(|parent| self.is_versioned(*parent))
+    }
+
+    /// Whether anything behind a node, however far, takes null keys (Kafka's
+    /// `NodesWithRelaxedNullKeyJoinDownstream`).
+    pub(crate) fn are_null_keys_taken(&self, node: usize) -> bool {
+        let (mut open, mut seen) = (vec![node], BTreeSet::from([node]));
+        while let Some(above) = open.pop() {
+            let written = match &self.nodes[above].kind {
+                NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } if topic.internal => {
+                    Some(topic)
+                }
+                _ => None,
+            };
+            for (below, spec) in self.nodes.iter().enumerate() {
+                let reads = match &spec.kind {
+                    NodeKind::Source { topics, .. } => written.is_some_and(|t| topics.contains(t)),
+                    _ => spec.parents.contains(&above),
+                };
+                if reads && spec.takes_null_keys {
+                    return true;
+                }
+                if reads && seen.insert(below) {
+                    open.push(below);
+                }
+            }
+        }
+        false
     }
 
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
@@ -260,7 +241,10 @@ impl TopologyParts {
             let store = &self.stores[*store];
             let mut configs = changelog_configs(store.kind);
             configs.extend(store.changelog.clone()?);
-            let name = changelog_topic(application_id, &store.name);
+            let name = match &store.source_topic {
+                Some(topic) => topic.full_name(application_id),
+                None => changelog_topic(application_id, &store.name),
+            };
             Some(InternalTopic { name, configs, partitions: None })
         });
         SubTopologyTopics {

@@ -1,5 +1,6 @@
 //! The graph while the DSL builds it.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) shares_store: bool,
     /// Whether the table that it hangs on is versioned.
     pub(crate) behind_versions: bool,
+    /// Whether something behind the node takes null keys.
+    pub(crate) null_keys_taken: bool,
 }
 
 /// Makes a node for a task.
@@ -93,6 +96,8 @@ pub(crate) struct NodeSpec {
     pub(crate) windows: Option<TableWindows>,
     /// For the nodes of tables: whether a table made of a versioned one is versioned too.
     pub(crate) keeps_versions: bool,
+    /// Whether records with null keys are joined, with nothing: repartitionings above let them pass.
+    pub(crate) takes_null_keys: bool,
     /// What it does with changes of a versioned table that are not the latest of their keys.
     pub(crate) outdated: Outdated,
 }
@@ -140,6 +145,12 @@ pub(crate) struct StoreSpec {
     pub(crate) owner: Option<usize>,
     /// For a store of windows, how they lie in the database.
     pub(crate) segments: Option<Segments>,
+    /// Whether it is left out where nothing asks its table for values.
+    pub(crate) optional: bool,
+    /// The formats of key and value, as the compiler calls them.
+    pub(crate) formats: [&'static str; 2],
+    /// The topic that its table is read from, where that takes the place of a changelog.
+    pub(crate) source_topic: Option<TopicRef>,
 }
 
 /// A repartition topic, without the application id.
@@ -147,6 +158,19 @@ pub(crate) struct StoreSpec {
 pub(crate) struct RepartitionSpec {
     pub(crate) topic: String,
     pub(crate) partitions: Option<u32>,
+    /// The type as which its values are read.
+    pub(crate) read_as: TypeId,
+    /// Its nodes, if it may become one with others behind the same node.
+    pub(crate) nodes: Option<RepartitionNodes>,
+}
+
+/// The nodes of a repartitioning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RepartitionNodes {
+    pub(crate) parent: usize,
+    pub(crate) filter: usize,
+    pub(crate) sink: usize,
+    pub(crate) source: usize,
 }
 
 /// The graph under construction, shared by all handles of one builder.
@@ -159,8 +183,13 @@ pub(crate) struct Graph {
     pub(crate) keyed: Vec<usize>,
     /// Nodes of tables whose values nothing but a store can tell.
     pub(crate) only_stored: Vec<usize>,
+    /// Tables that are read from topics.
+    pub(crate) table_sources: Vec<usize>,
     /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
+    /// What is wrong with state that has no name of its own, unless the program may have such.
+    pub(crate) unnamed: Vec<String>,
+    pub(crate) takes_generated_names: bool,
     pub(crate) problems: Vec<String>,
     index: usize,
     /// The last processor node written by hand, and the number that its generated name took.
@@ -218,6 +247,7 @@ impl Graph {
             companions: Vec::new(),
             windows: None,
             keeps_versions: false,
+            takes_null_keys: false,
             outdated: Outdated::Processed,
         });
         self.nodes.len() - 1

@@ -4,19 +4,23 @@ mod build;
 mod describe;
 mod diagram;
 mod graph;
+mod lock;
 mod names;
 mod neighbours;
+mod optimize;
 mod partitions;
+mod sub_topologies;
 mod table_values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Companion, Graph, NodeFactory, NodeKind, NodeSetup, NodeSpec, RepartitionSpec,
-    SinkTopic, SourceFactory, StoreSetup, StoreSpec, TableWindows, TopicRef,
+    ChangelogKind, Companion, Graph, NodeFactory, NodeKind, NodeSetup, NodeSpec, RepartitionNodes,
+    RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec, TableWindows, TopicRef,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
+pub use optimize::Optimization;
 pub(crate) use partitions::PartitionCounts;
 
 /// A checked program: nodes, stores and topics, divided into sub-topologies. Made by
@@ -26,11 +30,19 @@ pub struct Topology {
     pub(crate) inner: Arc<TopologyParts>,
 }
 
+#[derive(Clone)]
 pub(crate) struct TopologyParts {
     pub(crate) nodes: Vec<NodeSpec>,
     pub(crate) children: Vec<Vec<usize>>,
     pub(crate) stores: Vec<StoreSpec>,
     pub(crate) repartitions: Vec<RepartitionSpec>,
+    /// Sources of global stores.
+    pub(crate) globals: Vec<usize>,
+    /// Tables that are read from topics.
+    pub(crate) table_sources: Vec<usize>,
+    pub(crate) optimization: Optimization,
+    /// What it was made of, if it is optimized.
+    pub(crate) written: Option<Arc<TopologyParts>>,
     /// Groups of source nodes whose topics must have the same number of partitions, each with the
     /// name of the node that needs it.
     pub(crate) copartitioned: Vec<(String, Vec<usize>)>,

@@ -32,6 +32,12 @@ impl Graph {
                 }
             }
         }
+        for (number, store) in self.stores.iter().enumerate().filter(|(_, store)| store.optional) {
+            let asks = |owner: usize| asked.contains(&owner) || self.nodes[owner].sends_old;
+            if let Some(owner) = store.owner.filter(|owner| !asks(*owner)) {
+                nodes[owner].stores.retain(|kept| *kept != number);
+            }
+        }
         for node in nodes.iter().filter(|node| node.shares_store && node.sends_old) {
             problems.push(format!(
                 "both sides of the join at '{}' come from one table and change at once, and what stands behind the join undoes its old results: put `.materialized(\"..\")` behind the join",

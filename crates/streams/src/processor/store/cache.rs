@@ -1,8 +1,7 @@
 use std::hash::BuildHasher;
-use std::ops::Bound;
 
 use hashbrown::HashTable;
-use millstream_state::KeyOrder;
+use millstream_state::{KeyOrder, ScanOrder};
 use rustc_hash::FxBuildHasher;
 
 use super::slot_key::SlotKey;
@@ -18,18 +17,21 @@ pub(super) struct Slot<V> {
     /// The record of the last write; only meaningful while dirty.
     pub(super) origin: Origin,
     pub(super) dirty: bool,
+    /// Where in the list of dirty slots its last write stands.
+    place: u32,
     /// Used since the clock hand came by.
     referenced: bool,
     /// What the slot was accounted with.
     bytes: u32,
 }
 
-/// Live values of a store, written back when flushed: the keys that changed are kept in the order
-/// in which they first did. Room is made by the clock algorithm, and clean slots only.
+/// Live values of a store, written back when flushed: the keys that changed in the order in which
+/// they last did. Room is made by the clock algorithm, and clean slots only.
 #[derive(Debug)]
 pub(super) struct WriteBackCache<V> {
     slots: Vec<Slot<V>>,
     table: HashTable<u32>,
+    /// The slots that were written, one after the other; only the last place of each counts.
     dirty: Vec<u32>,
     /// The slots by key, for stores that are scanned.
     ordered: Option<KeyOrder<u32>>,
@@ -49,15 +51,22 @@ impl<V> WriteBackCache<V> {
         }
     }
 
-    /// The slots between two keys, clean ones too, in byte order of the keys. Only in a cache that
-    /// keeps order.
-    pub(super) fn range(
-        &self,
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
-    ) -> impl DoubleEndedIterator<Item = &Slot<V>> {
+    /// The slots from `start` to `end`, both included, clean ones too, in byte order of the keys. Only
+    /// in a cache that keeps order.
+    pub(super) fn range<'a>(
+        &'a self,
+        (start, end): (&'a [u8], &'a [u8]),
+        order: ScanOrder,
+    ) -> impl Iterator<Item = &'a Slot<V>> {
         let key = |number: u32| &*self.slots[number as usize].key;
-        let numbers = self.ordered.iter().flat_map(move |ordered| ordered.range(bounds, key));
-        numbers.map(|number| &self.slots[number as usize])
+        let ordered = self.ordered.as_ref();
+        let (ascending, descending) = match order {
+            ScanOrder::Forward => (ordered.map(|ordered| ordered.from(start, key)), None),
+            ScanOrder::Reverse => (None, ordered.map(|ordered| ordered.back_from(end, key))),
+        };
+        let numbers = ascending.into_iter().flatten().chain(descending.into_iter().flatten());
+        let slots = numbers.map(|number| &self.slots[number as usize]);
+        slots.take_while(move |slot| *slot.key >= *start && *slot.key <= *end)
     }
 
     #[inline]
@@ -84,6 +93,7 @@ impl<V> WriteBackCache<V> {
             value,
             origin: Origin::default(),
             dirty: false,
+            place: 0,
             referenced: true,
             bytes,
         });
@@ -111,20 +121,42 @@ impl<V> WriteBackCache<V> {
 
     #[inline]
     pub(super) fn mark_dirty(&mut self, number: u32) {
-        let slot = &mut self.slots[number as usize];
-        if !slot.dirty {
-            slot.dirty = true;
-            self.dirty.push(number);
+        let slot = &self.slots[number as usize];
+        if slot.dirty && slot.place as usize + 1 == self.dirty.len() {
+            return;
         }
+        if self.dirty.len() > 2 * self.slots.len() {
+            self.compact();
+        }
+        let slot = &mut self.slots[number as usize];
+        (slot.dirty, slot.place) = (true, self.dirty.len() as u32);
+        self.dirty.push(number);
+    }
+
+    /// Leaves out the places of slots that were written again.
+    fn compact(&mut self) {
+        self.dirty = self.places().collect();
+        for (place, number) in self.dirty.iter().enumerate() {
+            self.slots[*number as usize].place = place as u32;
+        }
+    }
+
+    /// The numbers of the dirty slots, in the order of their last writes.
+    fn places(&self) -> impl Iterator<Item = u32> {
+        let places = self.dirty.iter().enumerate();
+        places.filter_map(|(place, number)| {
+            let slot = self.slots.get(*number as usize)?;
+            (slot.dirty && slot.place as usize == place).then_some(*number)
+        })
     }
 
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// The dirty slots, in the order in which they became dirty.
+    /// The dirty slots, in the order of their last writes.
     pub(super) fn dirty(&self) -> impl Iterator<Item = &Slot<V>> {
-        self.dirty.iter().map(|number| &self.slots[*number as usize])
+        self.places().map(|number| &self.slots[number as usize])
     }
 
     /// The dirty slots of a cache that keeps no order.
@@ -134,7 +166,9 @@ impl<V> WriteBackCache<V> {
 
     /// Takes the list of dirty slots; each is to be cleaned.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.dirty)
+        let dirty = self.places().collect();
+        self.dirty.clear();
+        dirty
     }
 
     /// Whether the thread's caches hold more than they may.

@@ -49,7 +49,7 @@ impl From<Error> for UpdateError {
 pub(crate) struct KeyValueStore<K: 'static, V: 'static> {
     pub(super) options: StoreOptions,
     pub(super) key_codec: Arc<dyn Codec<K>>,
-    value_codec: Arc<dyn Codec<V>>,
+    pub(super) value_codec: Arc<dyn Codec<V>>,
     /// How long entries live.
     pub(super) expiry: Option<Expiry>,
     pub(super) cache: Option<WriteBackCache<V>>,

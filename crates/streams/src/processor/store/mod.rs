@@ -114,4 +114,6 @@ pub(crate) struct StoreOptions {
     pub(crate) sends_old: bool,
     /// For a store of windows, how they lie in the database.
     pub(crate) segments: Option<Segments>,
+    /// Whether it is restored from the topic that its table is read from, which may hold anything.
+    pub(crate) restores_input: bool,
 }

@@ -13,6 +13,13 @@ use super::times::StoreTimes;
 use crate::codec::Data;
 use crate::processor::{Context, NodeError, NodeResult, StateStore};
 
+impl<K: Data, V: Data> KeyValueStore<K, V> {
+    fn can_read(&self, key: &[u8], value: Option<&[u8]>) -> bool {
+        let value = value.is_none_or(|value| self.value_codec.decode(value).is_ok());
+        value && self.key_codec.decode(key).is_ok()
+    }
+}
+
 impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
@@ -76,6 +83,10 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
         for record in records.iter() {
             next = Some(record.offset + 1);
             let Some(mut key) = record.key else { continue };
+            if self.options.restores_input && !self.can_read(key, record.value) {
+                // The source has judged it when it was read.
+                continue;
+            }
             if let Some(segments) = &self.options.segments {
                 let Some(time) = segments.time(key).filter(|time| *time >= 0) else {
                     tracing::warn!(

@@ -111,20 +111,20 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
             stored.len() == start.len() && stored[key.clone()] == start[key.clone()]
         };
         // The end of a range of keys may be the beginning of a longer key.
-        let slots = self.cache.as_ref().map(|cache| {
-            let bounds = (Bound::Included(start), Bound::Included(end));
-            cache.range(bounds).filter(|slot| is_of_key(&slot.key))
-        });
+        let slots = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.range((start, end), order).filter(|slot| is_of_key(&slot.key)));
         // A cache that keeps no order is asked by queries only: what is written is found below it.
         let mut unwritten: Vec<_> =
             self.cache.iter().flat_map(|cache| cache.unordered_dirty()).collect();
         unwritten.retain(|slot| is_of_key(&slot.key) && (start..=end).contains(&&*slot.key));
-        unwritten.sort_by(|a, b| a.key.cmp(&b.key));
+        unwritten.sort_by(|a, b| match order {
+            ScanOrder::Forward => a.key.cmp(&b.key),
+            ScanOrder::Reverse => b.key.cmp(&a.key),
+        });
         let mut slots = slots.into_iter().flatten().chain(unwritten);
-        let mut next = || match order {
-            ScanOrder::Forward => slots.next(),
-            ScanOrder::Reverse => slots.next_back(),
-        };
+        let mut next = || slots.next();
         let mut take = |stored: &[u8], value: Value<'_, V>| -> Result<bool, Error> {
             let window = self.decode_key(stored)?.window;
             let wanted = wanted(&window);

@@ -31,15 +31,6 @@ pub enum StoreKind {
     InMemory,
 }
 
-/// What may be rearranged when a topology is built (Kafka's `topology.optimization`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Optimization {
-    /// Nothing: the topology is built as it was written.
-    #[default]
-    None,
-}
-
 /// Where reading of a partition begins for which the group has committed nothing (Kafka's
 /// `auto.offset.reset`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

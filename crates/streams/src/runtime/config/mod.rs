@@ -20,9 +20,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use choices::{
-    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
-};
+pub use choices::{AutoOffsetReset, GroupProtocol, Guarantee, StoreKind, ThreadExceptionPolicy};
 pub use error::ConfigError;
 pub use settings::Config;
 

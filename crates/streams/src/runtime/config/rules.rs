@@ -4,10 +4,9 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{
-    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
-};
+use super::{AutoOffsetReset, GroupProtocol, Guarantee, StoreKind, ThreadExceptionPolicy};
 use crate::error::ErrorPolicy;
+use crate::topology::Optimization;
 
 /// The texts that a setting of type `T` allows.
 pub(super) struct Rule<T> {
@@ -189,13 +188,14 @@ pub(super) const STORE: Rule<Option<StoreKind>> = Rule {
 };
 
 pub(super) const OPTIMIZATION: Rule<Optimization> = Rule {
-    later: &[
-        "all",
-        "reuse.ktable.source.topics",
-        "merge.repartition.topics",
-        "single.store.self.join",
-    ],
-    ..one_of!(Optimization: "none" => None)
+    later: &["single.store.self.join"],
+    ..one_of!(
+        Optimization:
+            "none" => None,
+            "all" => All,
+            "reuse.ktable.source.topics" => ReuseSourceTopics,
+            "merge.repartition.topics" => MergeRepartitionTopics
+    )
 };
 
 const ERROR_WORDS: Rule<ErrorPolicy> = one_of!(ErrorPolicy: "fail" => Fail, "skip" => Skip);

@@ -12,10 +12,9 @@ use super::rules::{
     THREAD_EXCEPTION, YES_OR_NO,
 };
 use super::setting::{Setting, settings};
-use super::{
-    AutoOffsetReset, GroupProtocol, Guarantee, Optimization, StoreKind, ThreadExceptionPolicy,
-};
+use super::{AutoOffsetReset, GroupProtocol, Guarantee, StoreKind, ThreadExceptionPolicy};
 use crate::error::ErrorPolicy;
+use crate::topology::Optimization;
 
 settings! {
     /// The name of the application: of its group, and in front of its internal topics and
@@ -245,7 +244,7 @@ settings! {
     }
     set with_stream_thread_exception_handler(policy: ThreadExceptionPolicy) { policy }
 
-    /// What may be rearranged when the topology is built; so far nothing.
+    /// What may be rearranged when the topology is run. Not to be changed while there is state.
     "topology.optimization": OPTIMIZATION, default "none", example "none";
     topology_optimization: Optimization;
     get topology_optimization(self) -> Optimization { self.topology_optimization }

@@ -114,13 +114,15 @@ fn what_cannot_be_used_says_what_would_be_right() {
              or `skip`, such as `skip`",
         ),
         (
-            &[("topology.optimization", "all")],
-            "`topology.optimization` = `all`: that comes in a later version, for now it can only \
-             be `none`",
+            &[("topology.optimization", "single.store.self.join")],
+            "`topology.optimization` = `single.store.self.join`: that comes in a later version, \
+             for now it can only be `none` or `all` or `reuse.ktable.source.topics` or \
+             `merge.repartition.topics`",
         ),
         (
             &[("topology.optimization", "some")],
-            "`topology.optimization` = `some`: expected `none`, such as `none`",
+            "`topology.optimization` = `some`: expected `none` or `all` or \
+             `reuse.ktable.source.topics` or `merge.repartition.topics`, such as `none`",
         ),
         (
             &[("comit.interval.ms", "1")],

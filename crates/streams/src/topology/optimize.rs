@@ -1,0 +1,117 @@
+//! What may be arranged otherwise than it was written, with the same results.
+
+use std::sync::Arc;
+
+use super::graph::{ChangelogKind, NodeKind, NodeSetup, RepartitionSpec};
+use super::sub_topologies::{children_of, sub_topologies};
+use super::{Topology, TopologyParts};
+use crate::processor::{NoInput, Node};
+
+/// What may be rearranged when a topology is run (Kafka's `topology.optimization`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Optimization {
+    /// Nothing: the topology runs as it was written.
+    #[default]
+    None,
+    /// All that follows.
+    All,
+    /// A table that is read from a topic has no changelog: the topic takes its place. It must keep
+    /// the latest value of each key, so it has to be compacted.
+    ReuseSourceTopics,
+    /// Aggregations and joins right behind one change of keys share a repartition topic, that of the
+    /// first.
+    MergeRepartitionTopics,
+}
+
+impl Optimization {
+    fn includes(self, one: Self) -> bool {
+        self == Self::All || self == one
+    }
+}
+
+impl Topology {
+    /// The topology as it runs under a setting of `topology.optimization`. An application and a test
+    /// driver do this by themselves; call it to see how the topology is then divided. A program that
+    /// has state must not change the setting: its changelogs and repartition topics are others.
+    ///
+    /// ```
+    /// use millstream::{Optimization, StreamsBuilder, Topology};
+    /// let builder = StreamsBuilder::new();
+    /// builder.table::<String, i64>("prices", "latest").to("out");
+    /// let topology = builder.build()?;
+    /// let changelog = |topology: &Topology| topology.topics("app")[0].changelog_topics[0].name.clone();
+    /// assert_eq!(changelog(&topology), "app-latest-changelog");
+    /// assert_eq!(changelog(&topology.optimized(Optimization::All)), "prices");
+    /// # Ok::<_, millstream::TopologyError>(())
+    /// ```
+    pub fn optimized(&self, optimization: Optimization) -> Self {
+        if optimization == self.inner.optimization {
+            return self.clone();
+        }
+        let written = self.inner.written.as_ref().unwrap_or(&self.inner);
+        let mut parts = TopologyParts::clone(written);
+        parts.optimization = optimization;
+        parts.written = Some(written.clone());
+        if optimization.includes(Optimization::ReuseSourceTopics) {
+            parts.reuse_source_topics();
+        }
+        if optimization.includes(Optimization::MergeRepartitionTopics) {
+            parts.merge_repartition_topics();
+        }
+        Self { inner: Arc::new(parts) }
+    }
+}
+
+impl TopologyParts {
+    fn reuse_source_topics(&mut self) {
+        for node in &self.table_sources {
+            let Some(source) = self.nodes[*node].parents.first() else { continue };
+            let NodeKind::Source { topics, .. } = &self.nodes[*source].kind else { continue };
+            // Old versions are not kept by a topic that is compacted as others are.
+            let mut stores = self.stores.iter_mut();
+            let store = stores
+                .find(|store| store.owner == Some(*node) && store.kind == ChangelogKind::Latest);
+            if let (Some(store), [topic]) = (store, topics.as_slice())
+                && store.changelog.is_some()
+            {
+                store.source_topic = Some(topic.clone());
+            }
+        }
+    }
+
+    fn merge_repartition_topics(&mut self) {
+        let mut kept: Vec<RepartitionSpec> = Vec::new();
+        for spec in std::mem::take(&mut self.repartitions) {
+            let same = kept.iter().find(|kept| are_one(kept, &spec)).and_then(|kept| kept.nodes);
+            match (same, spec.nodes) {
+                (Some(same), Some(nodes)) => {
+                    self.replace(nodes.source, same.source);
+                    for gone in [nodes.filter, nodes.sink, nodes.source] {
+                        // Its number stays; it is in no sub-topology, and never made.
+                        let never = |_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>;
+                        self.nodes[gone].kind = NodeKind::Processor { factory: Arc::new(never) };
+                        self.nodes[gone].parents.clear();
+                    }
+                }
+                _ => kept.push(spec),
+            }
+        }
+        self.repartitions = kept;
+        self.children = children_of(&self.nodes);
+        self.sub_topologies = sub_topologies(&self.nodes, self.stores.len(), &self.globals);
+    }
+
+    /// Has what is fed by one source fed by another.
+    fn replace(&mut self, source: usize, by: usize) {
+        let parents = self.nodes.iter_mut().flat_map(|node| &mut node.parents);
+        let sources = self.copartitioned.iter_mut().flat_map(|(_, sources)| sources);
+        parents.chain(sources).filter(|node| **node == source).for_each(|node| *node = by);
+    }
+}
+
+/// Whether two repartitionings carry the same records, and give them as the same types.
+fn are_one(a: &RepartitionSpec, b: &RepartitionSpec) -> bool {
+    let (Some(nodes), Some(others)) = (a.nodes, b.nodes) else { return false };
+    nodes.parent == others.parent && (a.read_as, a.partitions) == (b.read_as, b.partitions)
+}

@@ -1,0 +1,87 @@
+//! `topology.optimization`: other topics, the same results.
+
+use millstream::{Config, ErrorPolicy, Optimization, Record, StreamsBuilder, Topic, Topology};
+
+use crate::rig::{CLOSE, Rig, block_on, config};
+
+fn optimized(application_id: &str) -> Config {
+    config(application_id)
+        .with_topology_optimization(Optimization::All)
+        .with_statestore_cache_max_bytes(0)
+        .with_deserialization_exception_handler(ErrorPolicy::Skip)
+}
+
+/// A table whose old values show: each update comes out with what it replaces.
+fn differences() -> Topology {
+    let builder = StreamsBuilder::new();
+    builder
+        .table::<String, i64>("in", "table")
+        .group_by(|key, value| (key.clone(), value))
+        .aggregate(
+            "log",
+            String::new,
+            |_, new, log| format!("{log}+{new}"),
+            |_, old, log| format!("{log}-{old}"),
+        )
+        .to("out");
+    builder.build().unwrap()
+}
+
+#[test]
+fn a_table_is_restored_from_its_topic_as_far_as_it_was_processed() {
+    let rig = Rig::new(1);
+    let numbers = Topic::<String, i64>::new("in");
+    let number = |value| Record::new("a".to_owned(), value, 0);
+    let app = rig.run(&differences(), optimized("reuse"));
+    rig.send_records(&numbers, [number(1)]);
+    // In the way of a restore that takes bytes as they are.
+    let bad = Record::new("b".to_owned(), "bad".to_owned(), 0);
+    rig.send_records(&Topic::<String, String>::new("in"), [bad]);
+    rig.send_records(&numbers, [number(2)]);
+    rig.read::<String, String>("out", 2);
+    app.close(CLOSE).unwrap();
+
+    rig.send_records(&numbers, [number(3), number(4)]);
+    let app = rig.run(&differences(), optimized("reuse"));
+    let out = rig.read::<String, String>("out", 4).pop().unwrap().record.value;
+    assert_eq!(out, "+1-1+2-2+3-3+4", "no update is applied before its turn, none is missed");
+    let table = app.store::<String, i64>("table").unwrap();
+    assert_eq!(block_on(table.get(&"b".to_owned())).unwrap(), None);
+    app.close(CLOSE).unwrap();
+    let topics = millstream::broker::Broker::admin(&rig.broker).unwrap().list_topics().unwrap();
+    assert!(!topics.contains(&"reuse-table-changelog".to_owned()), "{topics:?}");
+    assert_eq!(rig.offsets("in", 0).beginning, 0, "it is not purged");
+}
+
+fn aggregations() -> Topology {
+    let builder = StreamsBuilder::new();
+    let keyed = builder.stream::<String, String>("in").select_key(|_, value| value.clone());
+    keyed.group_by_key().named("first").reduce("a", |old, _| old).to("out");
+    keyed.group_by_key().named("second").reduce("b", |_, new| new);
+    // What it reads there is of another type, and so it has its own.
+    keyed.group_by_key().named("third").count("c");
+    builder.build().unwrap()
+}
+
+#[test]
+fn what_reads_the_same_behind_one_change_of_keys_shares_a_topic() {
+    let written = aggregations();
+    let merged = written.optimized(Optimization::MergeRepartitionTopics);
+    assert_eq!((written.sub_topologies().len(), merged.sub_topologies().len()), (4, 3));
+    assert_eq!(merged.optimized(Optimization::None).describe(), written.describe());
+    assert!(!merged.to_mermaid().contains("second"), "{}", merged.to_mermaid());
+    let rig = Rig::new(2);
+    let app = rig.run(&written, optimized("merge").with_num_stream_threads(2));
+    rig.send_numbers("in", 0..50);
+    rig.rows("out", 50);
+    for store in ["a", "b"] {
+        let store = app.store::<String, String>(store).unwrap();
+        let len = || block_on(store.all()).map_or(0, |all| all.len());
+        crate::rig::eventually("all have come", || len() == 50);
+    }
+    app.close(CLOSE).unwrap();
+    let topics = millstream::broker::Broker::admin(&rig.broker).unwrap().list_topics().unwrap();
+    let repartitions: Vec<_> =
+        topics.iter().filter(|topic| topic.ends_with("-repartition")).collect();
+    assert_eq!(repartitions, ["merge-first-repartition", "merge-third-repartition"]);
+}
