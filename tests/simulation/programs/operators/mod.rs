@@ -178,12 +178,7 @@ fn is_left(value: &str) -> bool {
 
 /// The record as a row of a table, or a delete of one.
 fn row(value: &str) -> Option<String> {
-    (word(value, 3) == "+").then(|| live_row(value))
-}
-
-/// The record as a row, whatever it says.
-fn live_row(value: &str) -> String {
-    format!("{} {}", word(value, 0), word(value, 2))
+    (word(value, 3) == "+").then(|| format!("{} {}", word(value, 0), word(value, 2)))
 }
 
 /// The number of a record or of a row.
