@@ -172,6 +172,12 @@ impl World {
                 let held = data.entries.iter().map(|(key, value)| (&**key, &**value));
                 let mut held = shape.held(held);
                 shape.retain_fresh(&mut held, newest);
+                if !self.sim.scenario.exactly_once {
+                    // The clock goes on, and without transactions the changelog is ahead of a store
+                    // that has not committed yet.
+                    fold.retain(|key, _| !key.starts_with(b"tick"));
+                    held.retain(|key, _| !key.starts_with(b"tick"));
+                }
                 if fold != held {
                     self.sim.fail(format!(
                         "store {name} of task {task}: {held:?}\n its changelog folds to {fold:?}"

@@ -109,7 +109,7 @@ pub fn compare_outputs(
             if !is_same(sameness, right, came) {
                 let key = String::from_utf8_lossy(key);
                 let (right, came) = match sameness {
-                    Sameness::Last => (last_of(right), last_of(came)),
+                    Sameness::Last | Sameness::LastUnlessGone => (last_of(right), last_of(came)),
                     _ => (right, came),
                 };
                 let alike =
@@ -151,6 +151,7 @@ fn is_same(
         Sameness::Exact => right == came,
         Sameness::Loose => true,
         Sameness::Last => last(right) == last(came),
+        Sameness::LastUnlessGone => last(right).is_none() || last(right) == last(came),
         Sameness::Thinned => {
             let mut rest = right.iter();
             let is_part = came.iter().all(|(_, value)| rest.any(|(_, in_order)| in_order == value));
