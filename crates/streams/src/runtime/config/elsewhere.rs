@@ -7,7 +7,8 @@ const STANDBYS: &str = "standby tasks come in a later version: remove it";
 const RACKS: &str = "standby tasks, and with them racks, come in a later version: remove it";
 const METRICS: &str = "`StreamsApp::metrics` has what is counted; reporters come in a later \
                        version: remove it";
-const WINDOWS: &str = "windows come in a later version: remove it";
+const WINDOWS: &str =
+    "the key of a window carries its start, and `TimeWindows` its size: remove it";
 const CODE: &str = "classes cannot be named in settings, this is no Java: remove it";
 const OPENSSL: &str = "OpenSSL finds that out with the broker: remove it";
 const NO_BLOCKING: &str = "nothing blocks on a client here: remove it; `socket.timeout.ms`, with \
@@ -35,10 +36,13 @@ static ELSEWHERE: &[(&str, &str)] = &[
     ("default.list.value.serde.type", FORMATS),
     ("windowed.inner.class.serde", FORMATS),
     ("window.size.ms", WINDOWS),
-    ("windowstore.changelog.additional.retention.ms", WINDOWS),
+    (
+        "windowstore.changelog.additional.retention.ms",
+        "the changelog of a window store keeps what the store does and a day more: remove it",
+    ),
     (
         "default.timestamp.extractor",
-        "`StreamsBuilder` takes timestamps from the records; other ones come in a later version: \
+        "timestamps are those of the records; `Topic::timestamps` takes others out of one topic: \
          remove it",
     ),
     ("dsl.store.suppliers.class", CODE),
