@@ -29,10 +29,6 @@ fn pairs() {
             &[("application.id", "x"), ("processing.guarantee", "twice")],
             &["`exactly_once_v2` or `at_least_once`"],
         ),
-        (
-            &[("application.id", "x"), ("topology.optimization", "single.store.self.join")],
-            &["`single.store.self.join`", "later version"],
-        ),
         (&[("application.id", "my app")], &["`application.id` = `my app`", "letters, digits"]),
         (&[("poll.ms", "1")], &["`application.id`", "a name of 1 to 249"]),
     ] {
