@@ -92,7 +92,11 @@ fn raw(driver: &mut TopologyTestDriver, store: &str) -> Result<Vec<StoreEntry>, 
     for (key, value) in driver.raw_entries(store)? {
         // What waits in a join is kept as a list, and shown one by one.
         let values = match List::<Vec<u8>>::decode(&value) {
-            Ok(List(values)) if store.ends_with("-shared-join-store") => values,
+            Ok(List(values))
+                if store.ends_with("-shared-join-store") || store.contains("-OUTERSHARED-") =>
+            {
+                values
+            }
             _ => vec![value],
         };
         raw.extend(values.into_iter().map(|value| StoreEntry {

@@ -51,7 +51,8 @@ table! {
         stream_table_repartitioned table_self_join table_table_inner table_table_inner_view
         table_table_left table_table_left_optimized table_table_outer table_table_outer_filter;
     generated_names:
-        count_unnamed count_unnamed_materialized table_group_by_unnamed table_unnamed;
+        count_unnamed count_unnamed_materialized foreign_key_unnamed stream_stream_unnamed
+        suppress_unnamed table_group_by_unnamed table_table_unnamed table_unnamed;
     foreign_keys:
         foreign_key_inner foreign_key_left foreign_key_left_optimized foreign_key_with_key;
     global_tables:

@@ -14,7 +14,7 @@ fn inner(key: &Text, left: Text, right: Text) -> String {
     plus(key, Some(left), Some(right))
 }
 
-fn left(key: &Text, left: Text, right: Option<Text>) -> String {
+pub(super) fn left(key: &Text, left: Text, right: Option<Text>) -> String {
     plus(key, Some(left), right)
 }
 

@@ -60,11 +60,27 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
             return;
         }
         self.name = graph.new_name(&format!("{prefix}STATE-STORE-"));
-        let problem = format!(
-            "the state of '{}' has no name of its own: the one that is generated changes when operators before it come or go, and what it held is then lost; write `{what}` (a program that takes over the topics of one in Java that named nothing says `builder.take_over_generated_names()`)",
-            self.name
-        );
-        graph.unnamed.push(problem);
+        graph.refuse_unnamed(&self.name, what);
+    }
+
+    /// As [`settle_name`](Self::settle_name), where the store keeps the table of `node`, which has
+    /// its number already. Gives whether Kafka Streams keeps it at all.
+    pub(super) fn settle_name_of_table(&mut self, graph: &mut Graph, node: usize) -> bool {
+        if self.naming == Naming::Given {
+            graph.store_is_named(node);
+            return true;
+        }
+        if graph.has_store_number(node) {
+            return false;
+        }
+        // The two sides of a join are added right before what merges them.
+        let is_join = graph.nodes[node].parents.len() > 1;
+        let first = if is_join { node - 2 } else { node };
+        self.name = graph.new_name_before(first, "KTABLE-MERGE-STATE-STORE-");
+        if is_join {
+            graph.refuse_unnamed(&self.name, ".materialized(\"a-name\")");
+        }
+        is_join
     }
 
     /// Takes the number that `count` takes twice in Kafka Streams.
@@ -72,6 +88,16 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
         if self.naming == Naming::WithoutName {
             let _burnt = graph.new_name("");
         }
+    }
+}
+
+impl Graph {
+    /// Notes that the state of `name` has a generated name. `what` is the call with one of its own.
+    pub(super) fn refuse_unnamed(&mut self, name: &str, what: &str) {
+        let problem = format!(
+            "the state of '{name}' has no name of its own: the one that is generated changes when operators before it come or go, and what it held is then lost; write `{what}` (a program that takes over the topics of one in Java that named nothing says `builder.take_over_generated_names()`)"
+        );
+        self.unnamed.push(problem);
     }
 }
 

@@ -71,11 +71,12 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// );
     /// ```
     pub fn materialized(self, store: impl Into<Materialized<K, V>>) -> Self {
-        let store = store.into();
+        let mut store = store.into();
         let mut graph = self.graph.borrow_mut();
         if graph.nodes[self.node].stores.is_empty() && !graph.is_materialized(self.node) {
-            graph.store_is_named(self.node);
-            store.attach(&mut graph, self.node);
+            if store.settle_name_of_table(&mut graph, self.node) {
+                store.attach(&mut graph, self.node);
+            }
         } else {
             let problem = format!(
                 "the table '{}' has a store already: leave out `.materialized(\"{}\")`",

@@ -18,6 +18,7 @@ mod process;
 mod repartition;
 mod session_windowed_cogroup;
 mod session_windowed_stream;
+mod stream_join_names;
 mod stream_joined;
 mod stream_joins;
 mod stream_table_grace_joins;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Clone, Debug)]
 pub struct StreamJoined {
-    pub(super) name: String,
+    pub(super) name: Option<String>,
     pub(super) stores: Option<(String, String)>,
     pub(super) changelog: Option<BTreeMap<String, String>>,
 }
@@ -23,7 +23,14 @@ impl StreamJoined {
     #[doc(alias = "withName")]
     #[doc(alias = "withStoreName")]
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), stores: None, changelog: Some(BTreeMap::new()) }
+        Self { name: Some(name.into()), ..Self::unnamed() }
+    }
+
+    /// A join whose names are generated, as in a Java program that names neither it nor its stores.
+    /// Refused by [`build`](crate::StreamsBuilder::build) unless the builder
+    /// [takes over generated names](crate::StreamsBuilder::take_over_generated_names).
+    pub fn unnamed() -> Self {
+        Self { name: None, stores: None, changelog: Some(BTreeMap::new()) }
     }
 
     /// Gives the stores of the two sides' records names of their own.

@@ -2,12 +2,13 @@ use std::any::TypeId;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::stream_join_names::JoinNames;
 use super::table_joins::joins_two_builders;
 use super::{KStream, Materialized, StreamJoined};
 use crate::codec::{Data, JoinSide, List, WaitingKey, Wire};
 use crate::error::BoxError;
 use crate::operators::{self, StreamJoin, StreamJoiner};
-use crate::topology::InnerJoin;
+use crate::topology::{Graph, InnerJoin};
 use crate::windows::JoinWindows;
 
 /// Joins the values of two sides, one of which may be missing; no result for none.
@@ -19,9 +20,9 @@ type PairJoiner<K, L, R, V> = dyn Fn(&K, L, R) -> Result<Option<V>, BoxError> + 
 
 /// Which sides give results without a partner.
 #[derive(Clone, Copy)]
-struct Outer {
-    left: bool,
-    right: bool,
+pub(super) struct Outer {
+    pub(super) left: bool,
+    pub(super) right: bool,
 }
 
 impl<K: Wire, V: Wire> KStream<K, V> {
@@ -195,52 +196,48 @@ impl<K: Wire, V: Wire> KStream<K, V> {
     ) -> KStream<K, R> {
         let StreamJoined { name, stores, changelog } = joined;
         let mut graph = self.graph.borrow_mut();
+        let called = name.as_deref().unwrap_or("(without a name)");
         if let Some(problem) = windows.problem() {
-            graph.problems.push(format!("the join '{name}': {problem}"));
+            graph.problems.push(format!("the join '{called}': {problem}"));
         }
         let mut right = other.node;
         if !Rc::ptr_eq(&self.graph, &other.graph) {
-            graph.problems.push(joins_two_builders(&name));
+            graph.problems.push(joins_two_builders(called));
             right = self.node;
         }
         let mut left = self.node;
+        // Without a name the topic is called after what is repartitioned.
+        let base = |graph: &Graph, node: usize, side| match &name {
+            Some(name) => format!("{name}-{side}"),
+            None => graph.nodes[node].name.clone(),
+        };
         if self.key_changed {
-            let base = format!("{name}-left");
+            let base = base(&graph, left, "left");
             left = self.add_repartition::<V>(&mut graph, &base, None);
         }
         if other.key_changed && right == other.node {
-            let base = format!("{name}-right");
+            let base = base(&graph, right, "right");
             right = other.add_repartition::<V2>(&mut graph, &base, None);
         }
-        let this_part = if outer.right { "outer-this-join" } else { "this-join" };
-        let other_part = if outer.left { "outer-other-join" } else { "other-join" };
-        let shared_part =
-            if outer.right { "outer-shared-join-store" } else { "left-shared-join-store" };
-        // Each of the five nodes burns a number.
-        for prefix in ["WINDOWED", "WINDOWED", "JOINTHIS", "JOINOTHER", "MERGE"] {
-            graph.new_name(&format!("KSTREAM-{prefix}-"));
+        let names = JoinNames::new(&mut graph, name.as_deref(), outer);
+        if name.is_none() {
+            graph.refuse_unnamed(&names.merge, ".join(&other, windows, \"a-name\", ..)");
         }
         let own_names = stores.is_some();
         let (this_store, other_store, shared_store) = match stores {
             Some((this, other)) => {
-                let shared = format!("{this}-{shared_part}");
+                let shared = format!("{this}{}", names.shared_ending);
                 (this, other, shared)
             }
-            None => (
-                format!("{name}-{this_part}-store"),
-                format!("{name}-{other_part}-store"),
-                format!("{name}-{shared_part}"),
-            ),
+            None => (names.this_store, names.other_store, names.shared_store),
         };
 
-        let this_window =
-            graph.add_processor(format!("{name}-this-windowed"), vec![left], |setup| {
-                operators::join_window::<K, V>(setup.stores[0])
-            });
-        let other_window =
-            graph.add_processor(format!("{name}-other-windowed"), vec![right], |setup| {
-                operators::join_window::<K, V2>(setup.stores[0])
-            });
+        let this_window = graph.add_processor(names.this_window, vec![left], |setup| {
+            operators::join_window::<K, V>(setup.stores[0])
+        });
+        let other_window = graph.add_processor(names.other_window, vec![right], |setup| {
+            operators::join_window::<K, V2>(setup.stores[0])
+        });
         let this_store = Materialized::<K, V>::new(this_store).logging(changelog.clone());
         let this_store = this_store.add_join_store(&mut graph, &windows, own_names);
         graph.connect(this_window, this_store);
@@ -273,7 +270,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             alone,
             side: JoinSide::Right,
         };
-        let this = graph.add_processor(format!("{name}-{this_part}"), vec![this_window], {
+        let this = graph.add_processor(names.this, vec![this_window], {
             move |setup| {
                 let spec = StreamJoin {
                     is_left: true,
@@ -285,7 +282,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 operators::stream_join::<K, V, V2, V, V2, R>(spec, of_left.clone())
             }
         });
-        let other = graph.add_processor(format!("{name}-{other_part}"), vec![other_window], {
+        let other = graph.add_processor(names.other, vec![other_window], {
             move |setup| {
                 let spec = StreamJoin {
                     is_left: false,
@@ -302,9 +299,8 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         for node in [this, other] {
             waiting.iter().for_each(|waiting| graph.connect(node, *waiting));
         }
-        let merge = graph.add_processor(format!("{name}-merge"), vec![this, other], |_| {
-            operators::pass::<K, R>()
-        });
+        let merge =
+            graph.add_processor(names.merge, vec![this, other], |_| operators::pass::<K, R>());
         graph.keyed.push(merge);
         // Streams of two types are never one stream.
         if !outer.left && !outer.right && TypeId::of::<V>() == TypeId::of::<V2>() {

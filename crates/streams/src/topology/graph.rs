@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::names::{generated_name, is_generated, repartition_topic};
+use super::names::{generated_name, generated_parts, is_generated, repartition_topic};
 use crate::processor::{
     Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
 };
@@ -235,6 +235,25 @@ impl Graph {
     pub(crate) fn burn_store_name(&mut self, node: usize, prefix: &str) {
         let _burnt = self.new_name(prefix);
         self.last_store = Some((node, self.index - 1));
+    }
+
+    /// Whether `node` has taken such a number.
+    pub(crate) fn has_store_number(&self, node: usize) -> bool {
+        self.last_store.is_some_and(|(taker, _)| taker == node)
+    }
+
+    /// Takes a number for something that comes before the nodes from `first` on, whose names were
+    /// generated last: theirs become the next ones. Gives the name.
+    pub(crate) fn new_name_before(&mut self, first: usize, prefix: &str) -> String {
+        let mut lowest = self.index;
+        for node in &mut self.nodes[first..] {
+            if let Some((start, number)) = generated_parts(&node.name) {
+                lowest = lowest.min(number);
+                node.name = generated_name(start, number + 1);
+            }
+        }
+        self.index += 1;
+        generated_name(prefix, lowest)
     }
 
     /// Gives that number back: the store has a name. Only where no later node has a number.

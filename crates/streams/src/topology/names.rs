@@ -8,6 +8,12 @@ pub(crate) fn generated_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:010}")
 }
 
+/// Prefix and number of a generated name.
+pub(super) fn generated_parts(name: &str) -> Option<(&str, usize)> {
+    let (prefix, number) = name.split_at_checked(name.len().checked_sub(10)?)?;
+    Some((prefix, number.parse().ok()?)).filter(|_| prefix.ends_with('-'))
+}
+
 /// The repartition topic of an operator, without the application id.
 pub(crate) fn repartition_topic(name: &str) -> String {
     format!("{name}-repartition")
