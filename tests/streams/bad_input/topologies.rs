@@ -1,6 +1,10 @@
 //! Topologies that cannot be built.
 
-use millstream::{KStream, KTable, Materialized, Repartitioned, StreamsBuilder};
+use std::time::Duration;
+
+use millstream::{
+    JoinWindows, KStream, KTable, Materialized, Repartitioned, StreamJoined, StreamsBuilder,
+};
 
 use super::assert_says;
 
@@ -81,6 +85,17 @@ const CASES: &[Case] = &[
             "'KTABLE-AGGREGATE-STATE-STORE-0000000004' has no name of its own",
             "builder.take_over_generated_names()",
         ],
+    ),
+    (
+        "a join without a name",
+        |builder| {
+            let other = builder.stream::<String, String>("other");
+            let windows = JoinWindows::of_time_difference(Duration::from_secs(1));
+            input(builder)
+                .join(&other, windows, StreamJoined::unnamed(), |_, v, v2| v + &v2)
+                .to("out");
+        },
+        &["'KSTREAM-MERGE-0000000006' has no name of its own", "a-name"],
     ),
     (
         "a sink without parents",
