@@ -299,13 +299,13 @@ impl Consumer for KafkaConsumer {
         if at.ready.is_empty() && at.failed.is_none() {
             let before = at.position;
             self.take(partition, max_bytes);
-            self.ask_again_after_lost_connection()?;
-            self.renew_silent_client(partition)?;
-            if let Some(at) = self.assigned.get_mut(partition)
-                && at.ready.is_empty()
-                && at.position > before
-            {
+            let Some(at) = self.assigned.get(partition) else { return Ok(None) };
+            if at.ready.is_empty() && at.position > before {
                 return Ok(Some(RecordBatch::empty(at.position)));
+            }
+            if at.ready.is_empty() && at.failed.is_none() {
+                self.ask_again_after_lost_connection()?;
+                self.renew_silent_client(partition)?;
             }
         }
         let Some(at) = self.assigned.get_mut(partition) else { return Ok(None) };

@@ -4,6 +4,7 @@ mod branches;
 mod buffer_config;
 mod builder;
 mod cogrouped_stream;
+mod flat_map;
 mod foreign_key_joins;
 mod generated_names;
 mod global_joins;

@@ -7,7 +7,7 @@ use super::{GroupedStream, KTable, Materialized};
 use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
 use crate::record::{TimeWindow, Windowed};
-use crate::windows::{EmitStrategy, FixedWindows, SlidingWindows};
+use crate::windows::EmitStrategy;
 
 /// A grouped stream divided into windows, to be aggregated (Kafka's `TimeWindowedKStream`): the
 /// result is a table whose keys are keys in windows. Made by
@@ -36,12 +36,8 @@ impl<K, V> fmt::Debug for TimeWindowedStream<K, V> {
 }
 
 impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
-    pub(super) fn fixed(grouped: GroupedStream<K, V>, windows: FixedWindows) -> Self {
-        Self { grouped, windows: TimeWindowing::Fixed(windows), emit: EmitStrategy::default() }
-    }
-
-    pub(super) fn sliding(grouped: GroupedStream<K, V>, windows: SlidingWindows) -> Self {
-        Self { grouped, windows: TimeWindowing::Sliding(windows), emit: EmitStrategy::default() }
+    pub(super) fn new(grouped: GroupedStream<K, V>, windows: TimeWindowing) -> Self {
+        Self { grouped, windows, emit: EmitStrategy::default() }
     }
 
     /// When results are handed on: updates by default.

@@ -15,6 +15,18 @@ pub(super) enum TimeWindowing {
     Sliding(SlidingWindows),
 }
 
+impl<W: Into<FixedWindows>> From<W> for TimeWindowing {
+    fn from(windows: W) -> Self {
+        Self::Fixed(windows.into())
+    }
+}
+
+impl From<SlidingWindows> for TimeWindowing {
+    fn from(windows: SlidingWindows) -> Self {
+        Self::Sliding(windows)
+    }
+}
+
 impl TimeWindowing {
     /// What is wrong with the windows, if anything is.
     pub(super) fn problem(&self, emit: EmitStrategy) -> Option<String> {

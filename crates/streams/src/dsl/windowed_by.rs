@@ -1,4 +1,3 @@
-use super::time_windowing::TimeWindowing;
 use super::{
     CogroupedStream, GroupedStream, SessionWindowedCogroup, SessionWindowedStream,
     TimeWindowedCogroup, TimeWindowedStream,
@@ -25,70 +24,32 @@ pub trait Windows {
     ) -> Self::Cogroup<K, A>;
 }
 
-impl Windows for TimeWindows {
-    type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
-    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
+/// Windows in time make the same of a stream, whatever their kind.
+macro_rules! in_time {
+    ($windows:ty) => {
+        impl Windows for $windows {
+            type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
+            type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
 
-    fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
-        TimeWindowedStream::fixed(grouped, self.into())
-    }
+            fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
+                TimeWindowedStream::new(grouped, self.into())
+            }
 
-    fn divide_cogroup<K: Wire, A: Data>(
-        self,
-        cogroup: CogroupedStream<K, A>,
-    ) -> TimeWindowedCogroup<K, A> {
-        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
-    }
+            fn divide_cogroup<K: Wire, A: Data>(
+                self,
+                cogroup: CogroupedStream<K, A>,
+            ) -> TimeWindowedCogroup<K, A> {
+                TimeWindowedCogroup::new(cogroup, self.into())
+            }
+        }
+    };
 }
 
-impl Windows for UnlimitedWindows {
-    type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
-    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
-
-    fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
-        TimeWindowedStream::fixed(grouped, self.into())
-    }
-
-    fn divide_cogroup<K: Wire, A: Data>(
-        self,
-        cogroup: CogroupedStream<K, A>,
-    ) -> TimeWindowedCogroup<K, A> {
-        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
-    }
-}
-
+in_time!(TimeWindows);
+in_time!(UnlimitedWindows);
+in_time!(SlidingWindows);
 #[cfg(feature = "calendar")]
-impl Windows for crate::windows::CalendarWindows {
-    type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
-    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
-
-    fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
-        TimeWindowedStream::fixed(grouped, self.into())
-    }
-
-    fn divide_cogroup<K: Wire, A: Data>(
-        self,
-        cogroup: CogroupedStream<K, A>,
-    ) -> TimeWindowedCogroup<K, A> {
-        TimeWindowedCogroup::new(cogroup, TimeWindowing::Fixed(self.into()))
-    }
-}
-
-impl Windows for SlidingWindows {
-    type Stream<K: Wire, V: Wire> = TimeWindowedStream<K, V>;
-    type Cogroup<K: Wire, A: Data> = TimeWindowedCogroup<K, A>;
-
-    fn divide<K: Wire, V: Wire>(self, grouped: GroupedStream<K, V>) -> Self::Stream<K, V> {
-        TimeWindowedStream::sliding(grouped, self)
-    }
-
-    fn divide_cogroup<K: Wire, A: Data>(
-        self,
-        cogroup: CogroupedStream<K, A>,
-    ) -> TimeWindowedCogroup<K, A> {
-        TimeWindowedCogroup::new(cogroup, TimeWindowing::Sliding(self))
-    }
-}
+in_time!(crate::windows::CalendarWindows);
 
 impl Windows for SessionWindows {
     type Stream<K: Wire, V: Wire> = SessionWindowedStream<K, V>;

@@ -16,7 +16,7 @@ const TIME_BYTES: usize = 12;
 pub(super) fn kept(stores: &mut [Box<dyn StateStore>]) -> Vec<(String, i64)> {
     let mut kept = Vec::new();
     for store in stores {
-        let Some((name, times)) = store.times() else { continue };
+        let (name, times) = store.times();
         let known = times.named().filter(|(_, time)| **time >= 0);
         kept.extend(known.map(|(suffix, time)| (format!("{name}{suffix}"), *time)));
     }
@@ -41,7 +41,7 @@ pub(super) fn restore(stores: &mut [Box<dyn StateStore>], metadata: &str) {
     let (_, kept) = decode_offset_metadata(metadata);
     for (kept_name, kept_time) in &kept {
         for store in &mut *stores {
-            let Some((name, times)) = store.times() else { continue };
+            let (name, times) = store.times();
             for (suffix, time) in times.named() {
                 if kept_name.strip_prefix(&*name) == Some(&*suffix) {
                     *time = (*time).max(*kept_time);

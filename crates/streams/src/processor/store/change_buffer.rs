@@ -204,10 +204,8 @@ impl StateStore for ChangeBuffer {
         }
     }
 
-    fn evict(&mut self) {}
-
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        Some((self.options.name.clone(), &mut self.times))
+    fn times(&mut self) -> (Arc<str>, &mut StoreTimes) {
+        (self.options.name.clone(), &mut self.times)
     }
 
     fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {

@@ -8,7 +8,7 @@ use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder};
 use super::times::StoreTimes;
 use crate::codec::{BufferedChange, CodecError, RecordContext};
 use crate::error::Error;
-use crate::processor::{Context, NodeResult, Output, StateStore, StoreOptions};
+use crate::processor::{Context, Output, StateStore, StoreOptions};
 
 /// Bytes around a key: a zero and the time before it, a number behind it.
 const BEFORE: usize = 9;
@@ -138,18 +138,8 @@ impl StateStore for GraceBuffer {
         self
     }
 
-    fn is_dirty(&self) -> bool {
-        false
-    }
-
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |_, _| Ok(())
-    }
-
-    fn evict(&mut self) {}
-
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        Some((self.options.name.clone(), &mut self.times))
+    fn times(&mut self) -> (Arc<str>, &mut StoreTimes) {
+        (self.options.name.clone(), &mut self.times)
     }
 
     fn restore(&mut self, records: &RecordBatch, into: &mut RestoreBatch) -> Option<i64> {

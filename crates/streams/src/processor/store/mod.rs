@@ -47,13 +47,17 @@ pub(crate) trait StateStore: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 
     /// Whether the cache holds writes back.
-    fn is_dirty(&self) -> bool;
+    fn is_dirty(&self) -> bool {
+        false
+    }
 
     /// The function that flushes a store of these types.
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult;
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
+        |_, _| Ok(())
+    }
 
     /// Makes room in the cache; everything in it has been flushed.
-    fn evict(&mut self);
+    fn evict(&mut self) {}
 
     /// Turns records of the changelog into what the store keeps of them. Gives the offset after the
     /// last of them, if there are any.
@@ -74,10 +78,8 @@ pub(crate) trait StateStore: Send {
         Ok(None)
     }
 
-    /// Its name and what it knows of time, if that is to be committed with the offsets.
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        None
-    }
+    /// Its name and what it knows of time, which is committed with the offsets.
+    fn times(&mut self) -> (Arc<str>, &mut StoreTimes);
 
     /// How many writes it has refused since the last call, as they were too old.
     fn take_expired(&mut self) -> u64 {

@@ -59,8 +59,8 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
         }
     }
 
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        Some((self.options.name.clone(), &mut self.times))
+    fn times(&mut self) -> (Arc<str>, &mut StoreTimes) {
+        (self.options.name.clone(), &mut self.times)
     }
 
     fn take_expired(&mut self) -> u64 {

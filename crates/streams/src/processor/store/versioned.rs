@@ -9,7 +9,7 @@ use super::times::StoreTimes;
 use super::versions::Versions;
 use crate::codec::{Codec, CodecError, Data};
 use crate::error::Error;
-use crate::processor::{Context, NodeResult, Output, StateStore, StoreOptions};
+use crate::processor::{Output, StateStore, StoreOptions};
 use crate::record::{Timestamped, VersionPut, VersionedRecord};
 
 /// A store that keeps the versions of its keys for a time (Kafka's `VersionedKeyValueStore`,
@@ -175,18 +175,8 @@ impl<K: Data, V: Data> StateStore for VersionedStore<K, V> {
         self
     }
 
-    fn is_dirty(&self) -> bool {
-        false
-    }
-
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |_, _| Ok(())
-    }
-
-    fn evict(&mut self) {}
-
-    fn times(&mut self) -> Option<(Arc<str>, &mut StoreTimes)> {
-        Some((self.options.name.clone(), &mut self.times))
+    fn times(&mut self) -> (Arc<str>, &mut StoreTimes) {
+        (self.options.name.clone(), &mut self.times)
     }
 
     fn take_expired(&mut self) -> u64 {
