@@ -8,6 +8,8 @@ mod log;
 mod numbers;
 mod outages;
 mod rights;
+#[cfg(feature = "kafka-tls")]
+mod tls;
 mod torn;
 
 use millstream_kafka_server::KafkaServer;

@@ -99,7 +99,7 @@ impl Cluster {
         let _only_that_it_tries = self.offsets.refresh_leaders(CALL_TIMEOUT / 5);
         let reason = self.offsets.not_let_in()?;
         let action = format!(
-            "to log in at {} (security.protocol, sasl.mechanism, sasl.username, sasl.password)",
+            "to log in at {} (security.protocol, ssl.ca.location, sasl.mechanism, sasl.username, sasl.password)",
             self.servers()
         );
         Some(BrokerError::Denied { action, reason })

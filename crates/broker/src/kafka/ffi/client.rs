@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::bindings as sys;
+use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
 use rdkafka::config::NativeClientConfig;
 
 use super::delivery::{Delivery, delivered};
@@ -293,10 +293,13 @@ unsafe extern "C" fn error(
     // SAFETY: librdkafka hands over a C string, and the counters, which outlive the client.
     let (reason, counts) = unsafe { (text(reason), &*counts.cast::<RequestCounts>()) };
     tracing::warn!(target: "librdkafka", "{reason} ({code})");
-    if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int {
+    let is = |of: RespErr| code == of as c_int;
+    // A handshake also fails of a broker that goes away in the middle of it.
+    let is_not_trusted = is(RespErr::RD_KAFKA_RESP_ERR__SSL) && reason.contains("certificate");
+    if is(RespErr::RD_KAFKA_RESP_ERR__AUTHENTICATION) || is_not_trusted {
         counts.set_not_let_in(reason);
-    } else if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TRANSPORT as c_int
-        || code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN as c_int
+    } else if is(RespErr::RD_KAFKA_RESP_ERR__TRANSPORT)
+        || is(RespErr::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
     {
         counts.set_lost_connection();
     }
