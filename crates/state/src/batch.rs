@@ -5,7 +5,7 @@ use std::ops::Bound;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use crate::{KeyOrder, ScanOrder};
+use crate::{KeyGroups, KeyOrder, ScanOrder, SegmentedKeys};
 
 /// Memory that a store's buffer keeps when it is emptied.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
@@ -21,13 +21,15 @@ struct PendingWrite {
 
 /// Pending writes of one store: keys and values one behind the other in one buffer, so that a write
 /// allocates nothing once the buffers have grown.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Writes {
     bytes: Vec<u8>,
     writes: Vec<PendingWrite>,
     by_key: HashTable<usize>,
     /// Numbers of the writes by key, from the first scan of a range on.
     ordered: OnceCell<KeyOrder<usize>>,
+    /// The same by the windows of a key, from the first visit on.
+    grouped: OnceCell<KeyGroups<usize>>,
 }
 
 fn hash(key: &[u8]) -> u64 {
@@ -82,13 +84,16 @@ impl Writes {
                     PendingWrite { start: self.append(key), key_len: key.len(), value: None };
                 self.writes.push(write);
                 let number = self.writes.len() - 1;
-                let Self { bytes, writes, by_key, ordered } = self;
+                let Self { bytes, writes, by_key, ordered, grouped } = self;
                 let key_of = |number: usize| {
                     let write = &writes[number];
                     &bytes[write.start..write.start + write.key_len]
                 };
                 if let Some(ordered) = ordered.get_mut() {
                     ordered.insert(key, number, key_of);
+                }
+                if let Some(grouped) = grouped.get_mut() {
+                    grouped.insert(key, number, key_of);
                 }
                 by_key.insert_unique(hash(key), number, |number| hash(key_of(*number)));
                 number
@@ -105,6 +110,9 @@ impl Writes {
         if let Some(ordered) = self.ordered.get_mut() {
             ordered.clear();
         }
+        if let Some(grouped) = self.grouped.get_mut() {
+            grouped.clear();
+        }
     }
 
     fn key_of(&self, number: usize) -> &[u8] {
@@ -115,20 +123,35 @@ impl Writes {
         let all = || KeyOrder::of(0..self.writes.len(), |number| self.key_of(number));
         self.ordered.get_or_init(all)
     }
+
+    fn grouped(&self, suffix: usize) -> &KeyGroups<usize> {
+        self.grouped.get_or_init(|| {
+            let mut grouped = KeyGroups::new(suffix);
+            for number in 0..self.writes.len() {
+                grouped.insert(self.key_of(number), number, |number| self.key_of(number));
+            }
+            grouped
+        })
+    }
 }
 
 /// What a task commits in one atomic write: data of its stores, and for each the changelog offset
 /// that the data corresponds to.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct CommitBatch {
     stores: Vec<Writes>,
     offsets: Vec<Option<i64>>,
+    segmented: Vec<Option<SegmentedKeys>>,
 }
 
 impl CommitBatch {
     /// An empty batch for a database of `stores` stores.
     pub fn new(stores: usize) -> Self {
-        Self { stores: vec![Writes::default(); stores], offsets: vec![None; stores] }
+        Self {
+            stores: (0..stores).map(|_| Writes::default()).collect(),
+            offsets: vec![None; stores],
+            segmented: vec![None; stores],
+        }
     }
 
     /// Writes `value` under `key`, or deletes the key; the last write of a key counts.
@@ -193,23 +216,25 @@ impl CommitBatch {
         numbers.map(|number| writes.entry(number))
     }
 
-    /// The pending writes of `store` from a key on, or from a key backwards.
-    pub(crate) fn from<'a>(
+    /// The pending writes of `store` whose keys lie from `start` to `end`, both included: windows of
+    /// one key.
+    pub(crate) fn windows<'a>(
         &'a self,
         store: usize,
-        (start, end): (&'a [u8], &'a [u8]),
+        (start, end): (&[u8], &[u8]),
         order: ScanOrder,
     ) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let writes = &self.stores[store];
         let key = |number| writes.key_of(number);
-        let (ascending, descending) = match order {
-            _ if writes.writes.is_empty() => (None, None),
-            ScanOrder::Forward => (Some(writes.ordered().from(start, key)), None),
-            ScanOrder::Reverse => (None, Some(writes.ordered().back_from(end, key))),
-        };
-        let numbers = ascending.into_iter().flatten().chain(descending.into_iter().flatten());
-        let entries = numbers.map(|number| writes.entry(number));
-        entries.take_while(move |(key, _)| *key >= start && *key <= end)
+        let suffix = self.segmented[store].map_or(0, |keys| keys.suffix);
+        let some = (!writes.writes.is_empty()).then(|| writes.grouped(suffix));
+        let numbers = some.map(|grouped| grouped.run((start, end), order, key));
+        numbers.into_iter().flatten().map(|number| writes.entry(number))
+    }
+
+    /// Says what the keys of a store of windows look like.
+    pub(crate) fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
+        self.segmented[store] = Some(keys);
     }
 
     /// How many writes are pending.

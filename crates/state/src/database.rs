@@ -3,7 +3,7 @@ use std::fmt;
 use std::ops::{Bound, ControlFlow};
 use std::time::Duration;
 
-use crate::{CommitBatch, KeyRange, RestoreBatch, ScanOrder, StateError};
+use crate::{CommitBatch, KeyRange, RestoreBatch, ScanOrder, SegmentedKeys, StateError};
 
 /// A key and its value.
 pub type Entry<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -24,7 +24,8 @@ pub trait Database: Send {
     fn scan(&self, store: usize, range: &KeyRange, order: ScanOrder) -> Scan<'_>;
 
     /// Calls `visit` with the committed entries whose keys lie from `start` to `end`, both included,
-    /// in the order asked for, until it says to stop: what [`scan`](Self::scan) gives, without a copy.
+    /// in the order asked for, until it says to stop. The two are windows of one key in one segment
+    /// of a [segmented](Self::set_segmented) store; entries of other keys may be left out.
     fn visit(
         &self,
         store: usize,
@@ -80,10 +81,10 @@ pub trait Database: Send {
         None
     }
 
-    /// Says that every key of `store` begins with the number of its segment, 8 bytes big-endian, so
-    /// that segments can be dropped. Called before anything is written by this process.
-    fn set_segmented(&mut self, store: usize) {
-        let _ = store;
+    /// Says that `store` keeps windows under such `keys`, so that the windows of a key can be
+    /// visited, and segments dropped. Called before anything is written by this process.
+    fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
+        let _ = (store, keys);
     }
 
     /// Deletes the committed entries of all segments before `segment`, at a cost that does not grow

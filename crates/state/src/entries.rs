@@ -3,13 +3,12 @@
 
 use std::cell::OnceCell;
 use std::hash::BuildHasher;
-use std::iter::Rev;
 use std::ops::Bound;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-use crate::{KeyOrder, KeyRun};
+use crate::{GroupRun, KeyGroups, KeyOrder, KeyRun, ScanOrder};
 
 /// A piece is as large as all before it, within these bounds, and larger for a larger entry.
 const LEAST_PIECE: usize = 4 * 1024;
@@ -18,6 +17,8 @@ const MOST_PIECE: usize = 1024 * 1024;
 const MOST_GONE: usize = 1024 * 1024;
 /// What a key takes in the order, about.
 const ORDERED: usize = 32;
+/// What a group of keys takes, about.
+const GROUPED: usize = 64;
 /// In front of an entry: the lengths of its key and its value.
 const LENGTHS: usize = 8;
 
@@ -42,6 +43,8 @@ pub(crate) struct Entries {
     pieces: Vec<Vec<u8>>,
     /// The keys in order, from the first scan on: a store that is never scanned does not pay for it.
     order: OnceCell<KeyOrder<At>>,
+    /// The same by the windows of a key, from the first visit on.
+    groups: OnceCell<KeyGroups<At>>,
     /// Bytes in the pieces, and those of them whose entries are gone.
     bytes: usize,
     gone: usize,
@@ -107,31 +110,40 @@ impl Entries {
             if let Some(old) = self.table.find_mut(spread(hash), is_old) {
                 old.at = moved;
             }
-            let Self { order, pieces, .. } = self;
+            let Self { order, groups, pieces, .. } = self;
             if let Some(order) = order.get_mut() {
                 order.replace(new, moved, |at| key(pieces, at));
+            }
+            if let Some(groups) = groups.get_mut() {
+                groups.replace(new, moved, |at| key(pieces, at));
             }
             self.tidy();
             return false;
         }
         let at = self.append(new, value);
         self.table.insert_unique(spread(hash), Place { hash, at }, |place| spread(place.hash));
-        let Self { order, pieces, .. } = self;
+        let Self { order, groups, pieces, .. } = self;
         if let Some(order) = order.get_mut() {
             order.insert(new, at, |at| key(pieces, at));
+        }
+        if let Some(groups) = groups.get_mut() {
+            groups.insert(new, at, |at| key(pieces, at));
         }
         true
     }
 
     pub(crate) fn remove(&mut self, old: &[u8]) {
         let hash = hash(old);
-        let Self { table, pieces, gone, order, .. } = self;
+        let Self { table, pieces, gone, order, groups, .. } = self;
         let same = |place: &Place| place.hash == hash && key(pieces, place.at) == old;
         if let Ok(entry) = table.find_entry(spread(hash), same) {
             *gone += bounds(pieces, entry.get().at).2;
             entry.remove();
             if let Some(order) = order.get_mut() {
                 order.remove(old, |at| key(pieces, at));
+            }
+            if let Some(groups) = groups.get_mut() {
+                groups.remove(old, |at| key(pieces, at));
             }
             self.tidy();
         }
@@ -142,14 +154,22 @@ impl Entries {
         self.order().range(bounds, |at| key(&self.pieces, at))
     }
 
-    /// Those from a key on.
-    pub(crate) fn from(&self, start: &[u8]) -> KeyRun<'_, At> {
-        self.order().from(start, |at| key(&self.pieces, at))
-    }
-
-    /// Those up to a key, backwards.
-    pub(crate) fn back_from(&self, end: &[u8]) -> Rev<KeyRun<'_, At>> {
-        self.order().back_from(end, |at| key(&self.pieces, at))
+    /// Where the entries between two keys lie, both included, which are alike but for their last
+    /// `suffix` bytes.
+    pub(crate) fn windows(
+        &self,
+        range: (&[u8], &[u8]),
+        suffix: usize,
+        order: ScanOrder,
+    ) -> GroupRun<'_, At> {
+        let groups = self.groups.get_or_init(|| {
+            let mut groups = KeyGroups::new(suffix);
+            for place in &self.table {
+                groups.insert(key(&self.pieces, place.at), place.at, |at| key(&self.pieces, at));
+            }
+            groups
+        });
+        groups.run(range, order, |at| key(&self.pieces, at))
     }
 
     fn order(&self) -> &KeyOrder<At> {
@@ -177,6 +197,11 @@ impl Entries {
         {
             shed += order.shed((most - shed) / ORDERED) * ORDERED;
         }
+        if shed < most
+            && let Some(groups) = self.groups.get_mut()
+        {
+            shed += groups.shed((most - shed) / GROUPED) * GROUPED;
+        }
         shed
     }
 
@@ -203,6 +228,7 @@ impl Entries {
         if self.gone <= MOST_GONE.max(self.bytes - self.gone) {
             return;
         }
+        // The groups are made anew by the next visit.
         let Self { mut table, pieces, mut order, .. } = std::mem::take(self);
         let mut moved = |at| {
             let (bytes, key_end, end) = bounds(&pieces, at);

@@ -1,7 +1,6 @@
 //! The byte order of keys that lie elsewhere.
 
 use std::cmp::Ordering;
-use std::iter::Rev;
 use std::ops::Bound;
 
 /// Entries of a full block; it is then divided in two.
@@ -134,19 +133,9 @@ impl<N: Copy> KeyOrder<N> {
         KeyRun { blocks: &self.blocks, front, back }
     }
 
-    /// The keys from `start` on, in order. Whoever asks sees for himself where to end, which is cheaper
-    /// than to look for the end beforehand.
-    pub fn from<'a, 'k>(&'a self, start: &[u8], key: impl Fn(N) -> &'k [u8]) -> KeyRun<'a, N> {
-        self.range((Bound::Included(start), Bound::Unbounded), key)
-    }
-
-    /// The keys up to `end`, from there backwards.
-    pub fn back_from<'a, 'k>(
-        &'a self,
-        end: &[u8],
-        key: impl Fn(N) -> &'k [u8],
-    ) -> Rev<KeyRun<'a, N>> {
-        self.range((Bound::Unbounded, Bound::Included(end)), key).rev()
+    /// The first of all keys.
+    pub fn first(&self) -> Option<N> {
+        self.firsts.first().map(|first| first.at)
     }
 
     /// All keys, in order.

@@ -8,6 +8,7 @@ mod batch;
 mod database;
 mod entries;
 mod error;
+mod key_groups;
 mod key_order;
 mod memory;
 mod overlay;
@@ -15,15 +16,18 @@ mod range;
 mod restore_batch;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
+mod segmented_keys;
 
 pub use batch::CommitBatch;
 pub use database::{Database, Entry, Scan, StateBackend, Visit};
 pub use error::{StateError, StateErrorKind};
+pub use key_groups::{GroupRun, KeyGroups};
 pub use key_order::{KeyOrder, KeyRun};
 pub use memory::{MemoryBackend, MemoryDatabase};
 pub use overlay::{Overlay, Write};
 pub use range::{KeyRange, ScanOrder};
 pub use restore_batch::RestoreBatch;
+pub use segmented_keys::SegmentedKeys;
 
 #[cfg(test)]
 mod model_tests;

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use crate::batch::first_bytes;
 use crate::entries::Entries;
 use crate::{
-    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError, Visit,
+    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, SegmentedKeys, StateBackend,
+    StateError, Visit,
 };
 
 /// Opens databases in memory; they begin empty and are restored from their changelogs.
@@ -30,14 +31,14 @@ struct MemoryStore {
     segments: BTreeMap<u64, Entries>,
     /// Segments that were dropped, and whose memory is given back bit by bit.
     dropped: Vec<Entries>,
-    segmented: bool,
+    segmented: Option<SegmentedKeys>,
     changelog_offset: Option<i64>,
 }
 
 impl MemoryStore {
     /// The segment that a key lies in.
     fn segment(&self, key: &[u8]) -> u64 {
-        if self.segmented { first_bytes(key) } else { 0 }
+        if self.segmented.is_some() { first_bytes(key) } else { 0 }
     }
 
     fn get(&self, key: &[u8]) -> Option<&[u8]> {
@@ -130,22 +131,16 @@ impl Database for MemoryDatabase {
         visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
         let store = &self.stores[store];
-        if start <= end {
-            let numbers = store.segment(start)..=store.segment(end);
-            let mut segments = store.segments.range(numbers).map(|(_, entries)| entries);
-            let mut each = |entries: &Entries, at| {
+        let suffix = store.segmented.map_or(0, |keys| keys.suffix);
+        if let Some(entries) = store.segments.get(&store.segment(start))
+            && start <= end
+        {
+            for at in entries.windows((start, end), suffix, order) {
                 let (key, value) = entries.entry(at);
-                if key < start || key > end { ControlFlow::Break(()) } else { visit(key, value) }
-            };
-            // An entry outside of the range is the end of it in one segment, and so in all.
-            let _stopped = match order {
-                ScanOrder::Forward => {
-                    segments.try_for_each(|all| all.from(start).try_for_each(|at| each(all, at)))
+                if visit(key, value).is_break() {
+                    break;
                 }
-                ScanOrder::Reverse => segments
-                    .rev()
-                    .try_for_each(|all| all.back_from(end).try_for_each(|at| each(all, at))),
-            };
+            }
         }
         Ok(())
     }
@@ -189,8 +184,8 @@ impl Database for MemoryDatabase {
         Ok(())
     }
 
-    fn set_segmented(&mut self, store: usize) {
-        self.stores[store].segmented = true;
+    fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
+        self.stores[store].segmented = Some(keys);
     }
 
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::{Database, KeyRange, MemoryDatabase, Overlay, RestoreBatch, ScanOrder};
+use crate::{Database, KeyRange, MemoryDatabase, Overlay, RestoreBatch, ScanOrder, SegmentedKeys};
 
 /// What is done, to which key, with which value.
 type Step = (u8, Vec<u8>, u8);
@@ -123,7 +123,7 @@ fn segments_read_like_a_map(
     ranges: &[KeyRange],
 ) -> Result<(), TestCaseError> {
     let mut overlay = Overlay::new(database, 1);
-    overlay.set_segmented(0);
+    overlay.set_segmented(0, SegmentedKeys { interval: 1, suffix: 0 });
     let mut committed = BTreeMap::new();
     let mut model: BTreeMap<Vec<u8>, Vec<u8>> = committed.clone();
     for (step, key, value) in steps {

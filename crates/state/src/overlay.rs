@@ -5,7 +5,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::{
-    CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, StateError, Visit,
+    CommitBatch, Database, Entry, KeyRange, RestoreBatch, Scan, ScanOrder, SegmentedKeys,
+    StateError, Visit,
 };
 
 /// A key and what is to be written under it; `None` deletes.
@@ -74,7 +75,7 @@ impl Overlay {
     }
 
     /// Calls `visit` with the entries whose keys lie from `start` to `end`, both included, in the order
-    /// asked for, until it says to stop.
+    /// asked for, until it says to stop; see [`Database::visit`] for what the two may be.
     pub fn visit(
         &self,
         store: usize,
@@ -85,7 +86,7 @@ impl Overlay {
         if start > end {
             return Ok(());
         }
-        let mut pending = self.batch.from(store, (start, end), order);
+        let mut pending = self.batch.windows(store, (start, end), order);
         let mut next = || pending.next();
         let mut before = next();
         let mut stopped = false;
@@ -167,10 +168,10 @@ impl Overlay {
         self.database.used_at()
     }
 
-    /// Prepares a store whose keys begin with the number of their segment; see
-    /// [`Database::set_segmented`].
-    pub fn set_segmented(&mut self, store: usize) {
-        self.database.set_segmented(store);
+    /// Prepares a store of windows; see [`Database::set_segmented`].
+    pub fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
+        self.batch.set_segmented(store, keys);
+        self.database.set_segmented(store, keys);
     }
 
     /// Deletes what is committed in the segments before `segment`; see

@@ -1,8 +1,9 @@
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::ops::Bound;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
 
@@ -10,11 +11,15 @@ use super::backend::OpenTask;
 use super::commit::{commit, write_options};
 use super::failure::failure;
 use super::layout::{PREFIX_OPTION, USED_KEY, entry_key, entry_range};
+use super::newest::{KnownKeys, NewestTimes};
 use super::open::CONDEMNED;
 use super::restore::HeldBack;
 use super::scan::{scan, visit};
 use crate::batch::first_bytes;
-use crate::{CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateError, Visit};
+use crate::{
+    CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, SegmentedKeys, StateError,
+    Visit,
+};
 
 /// A store of an open database.
 #[derive(Debug)]
@@ -25,10 +30,14 @@ pub(super) struct Store {
     /// Whether something was written that is in memory only.
     pub(super) unflushed: bool,
     pub(super) held_back: HeldBack,
-    /// Whether keys begin with the number of their segment.
-    segmented: bool,
+    /// Where it keeps windows, what its keys look like.
+    segmented: Option<SegmentedKeys>,
     /// Beginnings of keys outside of these are not in the database: a look there costs nothing.
     held: Option<(u64, u64)>,
+    /// The time of its latest window, until the first visit.
+    latest: i64,
+    /// The newest window of each key, from the first visit on.
+    newest: OnceCell<NewestTimes>,
 }
 
 impl Store {
@@ -38,8 +47,10 @@ impl Store {
             offset,
             unflushed: false,
             held_back: HeldBack::default(),
-            segmented: false,
+            segmented: None,
             held: (!is_new).then_some((0, u64::MAX)),
+            latest: -1,
+            newest: OnceCell::new(),
         }
     }
 
@@ -48,12 +59,25 @@ impl Store {
         let beginning = first_bytes(key);
         let (first, last) = self.held.get_or_insert((beginning, beginning));
         (*first, *last) = ((*first).min(beginning), (*last).max(beginning));
+        match self.newest.get_mut() {
+            Some(newest) => newest.note(key),
+            None => {
+                let time = self.segmented.and_then(|keys| keys.kept_time(key));
+                self.latest = time.map_or(self.latest, |time| self.latest.max(time));
+            }
+        }
     }
 
-    /// Whether there may be keys from `start` to `end`.
-    pub(super) fn holds(&self, start: &[u8], end: &[u8]) -> bool {
-        self.held
-            .is_some_and(|(first, last)| first_bytes(end) >= first && first_bytes(start) <= last)
+    /// Whether there may be windows from `start` to `end`, which are of one key and segment.
+    pub(super) fn holds(&self, start: &[u8], all: &Arc<KnownKeys>) -> bool {
+        let segment = first_bytes(start);
+        if self.held.is_none_or(|(first, last)| segment < first || segment > last) {
+            return false;
+        }
+        let Some(keys) = self.segmented.filter(|keys| keys.suffix > 0) else { return true };
+        // What came in before the first visit is not known.
+        let newest = || NewestTimes::new(keys, self.latest, all.clone());
+        self.newest.get_or_init(newest).may_hold(start)
     }
 }
 
@@ -176,13 +200,19 @@ impl Database for RocksDatabase {
         self.used_at
     }
 
-    fn set_segmented(&mut self, store: usize) {
+    fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
         let option = [("prefix_extractor", PREFIX_OPTION)];
         let set = self.family(store).map(|family| self.db.set_options_cf(family, &option));
         if let Ok(Err(error)) = set {
             tracing::warn!("state of task {}: scans will be slow: {error}", self.open.task);
         }
-        self.stores[store].segmented = true;
+        let last = self.scan(store, &KeyRange::all(), ScanOrder::Reverse).next();
+        // What cannot be read now is found out by whoever needs it.
+        let last = last.map(|last| last.map_or(u64::MAX, |(key, _)| first_bytes(&key)));
+        let store = &mut self.stores[store];
+        store.segmented = Some(keys);
+        store.held = last.map(|last| (0, last));
+        store.latest = last.map_or(-1, |last| keys.segment_end(last));
     }
 
     fn drop_segments(&mut self, store: usize, segment: u64) -> Result<(), StateError> {
@@ -201,6 +231,9 @@ impl Database for RocksDatabase {
         store.unflushed = true;
         store.held = store.held.map(|(first, last)| (first.max(segment), last));
         store.held = store.held.filter(|(first, last)| first <= last);
+        if let Some(newest) = store.newest.get_mut() {
+            newest.forget_before(segment);
+        }
         Ok(())
     }
 
@@ -209,14 +242,15 @@ impl Database for RocksDatabase {
         let number = store;
         let store = &mut self.stores[store];
         (store.offset, store.held) = (None, None);
+        (store.latest, store.newest) = (-1, OnceCell::new());
         let segmented = store.segmented;
         let options = self.open.shared.memory.store(&store.name);
         // The offset is in the family too. A crash in between leaves no store, which is empty.
         let made = self.db.drop_cf(&store.name);
         let made = made.and_then(|()| self.db.create_cf(&store.name, &options));
         made.map_err(|error| self.failed(&error))?;
-        if segmented {
-            self.set_segmented(number);
+        if let Some(keys) = segmented {
+            self.set_segmented(number, keys);
         }
         Ok(())
     }

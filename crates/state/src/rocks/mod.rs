@@ -10,6 +10,7 @@ mod database;
 mod directory;
 mod failure;
 mod layout;
+mod newest;
 mod open;
 mod options;
 mod restore;

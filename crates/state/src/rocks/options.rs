@@ -6,6 +6,8 @@ use rocksdb::{
     WriteBufferManager,
 };
 
+use super::newest::KnownKeys;
+
 /// Changes the options of one store, or of the whole database (`None`).
 pub type Customize = Arc<dyn Fn(Option<&str>, &mut Options) + Send + Sync>;
 
@@ -24,8 +26,10 @@ pub enum RocksCompression {
 pub struct RocksOptions {
     /// Memory for blocks read and for writes that are not on disk yet, over all databases of the
     /// backend; writes take half of it at the most. While stores are restored from the beginning,
-    /// up to a quarter comes on top. 128 MiB by default: room for four full write buffers, and less
-    /// than two stores of Kafka Streams take by default.
+    /// up to a quarter comes on top, and always the indexes and filters of open files: about two
+    /// bytes a key on disk. An eighth comes on top where windows are asked for by key. 128 MiB by
+    /// default: room for four full write buffers, and less than two stores of Kafka Streams take by
+    /// default.
     pub memory_budget: usize,
     /// How blocks are compressed.
     pub compression: RocksCompression,
@@ -65,6 +69,7 @@ pub(super) struct Memory {
     options: RocksOptions,
     cache: Cache,
     writes: WriteBufferManager,
+    pub(super) known_keys: Arc<KnownKeys>,
 }
 
 impl Memory {
@@ -77,7 +82,8 @@ impl Memory {
             false,
             cache.clone(),
         );
-        Self { options, cache, writes }
+        let known_keys = Arc::new(KnownKeys::new(budget / 8));
+        Self { options, cache, writes, known_keys }
     }
 
     fn budget(&self) -> usize {
@@ -120,9 +126,9 @@ impl Memory {
         table.set_data_block_index_type(rocksdb::DataBlockIndexType::BinaryAndHash);
         table.set_bloom_filter(10.0, false);
         table.set_optimize_filters_for_memory(true);
-        // Indexes and filters count against the budget; those of new files stay at hand.
-        table.set_cache_index_and_filter_blocks(true);
-        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        // Indexes and filters stay with the open files: in the block cache they crowd each other
+        // out as soon as a shard of it holds two, and are then read again and again.
+        table.set_cache_index_and_filter_blocks(false);
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
         options.set_write_buffer_size(WRITE_BUFFER.min(self.budget() / 4));

@@ -38,7 +38,8 @@ pub(super) fn visit(
     order: ScanOrder,
     visit: &mut Visit<'_>,
 ) -> Result<(), StateError> {
-    if start > end || !database.stores[store].holds(start, end) {
+    let known_keys = &database.open.shared.memory.known_keys;
+    if start > end || !database.stores[store].holds(start, known_keys) {
         return Ok(());
     }
     let (mut first, mut last) = (Vec::new(), Vec::new());

@@ -150,8 +150,8 @@ impl TaskParts {
     ) -> (Self, TaskState) {
         let TaskSetup { topology, config, wall_clock, .. } = *setup;
         for (number, store) in sub.stores.iter().enumerate() {
-            if topology.inner.stores[*store].segments.is_some() {
-                overlay.set_segmented(number);
+            if let Some(segments) = topology.inner.stores[*store].segments {
+                overlay.set_segmented(number, segments.keys());
             }
         }
         let state = TaskState {

@@ -1,7 +1,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
-use millstream_state::{KeyOrder, ScanOrder};
+use millstream_state::{KeyGroups, ScanOrder};
 use rustc_hash::FxBuildHasher;
 
 use super::slot_key::SlotKey;
@@ -33,40 +33,35 @@ pub(super) struct WriteBackCache<V> {
     table: HashTable<u32>,
     /// The slots that were written, one after the other; only the last place of each counts.
     dirty: Vec<u32>,
-    /// The slots by key, for stores that are scanned.
-    ordered: Option<KeyOrder<u32>>,
+    /// The slots by the windows of a key, for stores whose operator looks for these.
+    grouped: Option<KeyGroups<u32>>,
     hand: usize,
     budget: CacheBudget,
 }
 
 impl<V> WriteBackCache<V> {
-    pub(super) fn new(budget: CacheBudget, ordered: bool) -> Self {
+    /// An empty one. `suffix` is what tells the windows of a key apart where these are looked for.
+    pub(super) fn new(budget: CacheBudget, suffix: Option<usize>) -> Self {
         Self {
             slots: Vec::new(),
             table: HashTable::new(),
             dirty: Vec::new(),
-            ordered: ordered.then(KeyOrder::default),
+            grouped: suffix.map(KeyGroups::new),
             hand: 0,
             budget,
         }
     }
 
-    /// The slots from `start` to `end`, both included, clean ones too, in byte order of the keys. Only
-    /// in a cache that keeps order.
-    pub(super) fn range<'a>(
-        &'a self,
-        (start, end): (&'a [u8], &'a [u8]),
+    /// The slots from `start` to `end`, both included, which are windows of one key; clean ones too,
+    /// in byte order of the keys. Only in a cache that keeps groups.
+    pub(super) fn windows(
+        &self,
+        range: (&[u8], &[u8]),
         order: ScanOrder,
-    ) -> impl Iterator<Item = &'a Slot<V>> {
+    ) -> impl Iterator<Item = &Slot<V>> + use<'_, V> {
         let key = |number: u32| &*self.slots[number as usize].key;
-        let ordered = self.ordered.as_ref();
-        let (ascending, descending) = match order {
-            ScanOrder::Forward => (ordered.map(|ordered| ordered.from(start, key)), None),
-            ScanOrder::Reverse => (None, ordered.map(|ordered| ordered.back_from(end, key))),
-        };
-        let numbers = ascending.into_iter().flatten().chain(descending.into_iter().flatten());
-        let slots = numbers.map(|number| &self.slots[number as usize]);
-        slots.take_while(move |slot| *slot.key >= *start && *slot.key <= *end)
+        let numbers = self.grouped.as_ref().map(|grouped| grouped.run(range, order, key));
+        numbers.into_iter().flatten().map(|number| &self.slots[number as usize])
     }
 
     #[inline]
@@ -98,8 +93,8 @@ impl<V> WriteBackCache<V> {
             bytes,
         });
         let slots = &self.slots;
-        if let Some(ordered) = &mut self.ordered {
-            ordered.insert(key_bytes, number, |number| &slots[number as usize].key);
+        if let Some(grouped) = &mut self.grouped {
+            grouped.insert(key_bytes, number, |number| &slots[number as usize].key);
         }
         self.table.insert_unique(hash(key_bytes), number, |slot| hash(&slots[*slot as usize].key));
         number
@@ -159,9 +154,9 @@ impl<V> WriteBackCache<V> {
         self.places().map(|number| &self.slots[number as usize])
     }
 
-    /// The dirty slots of a cache that keeps no order.
-    pub(super) fn unordered_dirty(&self) -> impl Iterator<Item = &Slot<V>> {
-        self.ordered.is_none().then(|| self.dirty()).into_iter().flatten()
+    /// The dirty slots of a cache that keeps no groups.
+    pub(super) fn ungrouped_dirty(&self) -> impl Iterator<Item = &Slot<V>> {
+        self.grouped.is_none().then(|| self.dirty()).into_iter().flatten()
     }
 
     /// Takes the list of dirty slots; each is to be cleaned.
@@ -217,11 +212,11 @@ impl<V> WriteBackCache<V> {
     fn repoint(&mut self, number: u32, to: Option<u32>) {
         let key = &self.slots[number as usize].key;
         let hash = hash(key);
-        if let Some(ordered) = &mut self.ordered {
+        if let Some(grouped) = &mut self.grouped {
             let key_of = |number: u32| &*self.slots[number as usize].key;
             match to {
-                Some(to) => ordered.replace(key, to, key_of),
-                None => ordered.remove(key, key_of),
+                Some(to) => grouped.replace(key, to, key_of),
+                None => grouped.remove(key, key_of),
             }
         }
         if let Ok(mut entry) = self.table.find_entry(hash, |slot| *slot == number) {
@@ -239,7 +234,7 @@ impl<V> WriteBackCache<V> {
         self.slots.clear();
         self.table.clear();
         self.dirty.clear();
-        self.ordered.as_mut().map(KeyOrder::clear);
+        self.grouped.as_mut().map(KeyGroups::clear);
         self.hand = 0;
     }
 }

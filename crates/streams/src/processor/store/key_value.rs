@@ -76,8 +76,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         key_codec: Arc<dyn Codec<K>>,
         value_codec: Arc<dyn Codec<V>>,
     ) -> Self {
-        let ordered = options.segments.is_some_and(|segments| segments.scanned);
-        let cache = options.cache.clone().map(|budget| WriteBackCache::new(budget, ordered));
+        let scanned = options.segments.filter(|segments| segments.scanned);
+        let suffix = scanned.map(|segments| segments.suffix);
+        let cache = options.cache.clone().map(|budget| WriteBackCache::new(budget, suffix));
         Self {
             options,
             key_codec,

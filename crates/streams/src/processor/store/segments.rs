@@ -1,6 +1,8 @@
 //! How a store of windows lies in the database: in segments of time, which go as a whole when they
 //! are too old (Kafka's `AbstractRocksDBSegmentedBytesStore`).
 
+use millstream_state::SegmentedKeys;
+
 /// Bytes of the segment's number in front of a key.
 pub(crate) const SEGMENT_BYTES: usize = 8;
 
@@ -52,6 +54,11 @@ impl Segments {
             _ => (history / 24).max(300_000),
         };
         Self { interval, ..Self::new(history, 0) }
+    }
+
+    /// What its keys look like to the database.
+    pub(crate) fn keys(&self) -> SegmentedKeys {
+        SegmentedKeys { interval: self.interval, suffix: self.suffix }
     }
 
     /// Bytes in front of a key.

@@ -230,7 +230,7 @@ mod tests {
             let segments = Segments::of_versions(HISTORY);
             let versions = Versions { store: 0, segments };
             let mut database = MemoryDatabase::new(1);
-            millstream_state::Database::set_segmented(&mut database, 0);
+            millstream_state::Database::set_segmented(&mut database, 0, segments.keys());
             let mut overlay = Overlay::new(Box::new(database), 1);
             let mut model: BTreeMap<u8, BTreeMap<i64, Option<u8>>> = BTreeMap::new();
             let mut newest = 0i64;

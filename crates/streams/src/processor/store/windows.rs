@@ -117,14 +117,10 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         let is_of_key = |stored: &[u8]| {
             stored.len() == start.len() && stored[key.clone()] == start[key.clone()]
         };
-        // The end of a range of keys may be the beginning of a longer key.
-        let slots = self
-            .cache
-            .as_ref()
-            .map(|cache| cache.range((start, end), order).filter(|slot| is_of_key(&slot.key)));
-        // A cache that keeps no order is asked by queries only: what is written is found below it.
+        let slots = self.cache.as_ref().map(|cache| cache.windows((start, end), order));
+        // A cache that keeps no groups is asked by queries only: what is written is found below it.
         let mut unwritten: Vec<_> =
-            self.cache.iter().flat_map(|cache| cache.unordered_dirty()).collect();
+            self.cache.iter().flat_map(|cache| cache.ungrouped_dirty()).collect();
         unwritten.retain(|slot| is_of_key(&slot.key) && (start..=end).contains(&&*slot.key));
         unwritten.sort_by(|a, b| match order {
             ScanOrder::Forward => a.key.cmp(&b.key),

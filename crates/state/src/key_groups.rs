@@ -1,0 +1,317 @@
+//! Keys in groups, such as the windows of a key.
+
+use std::hash::BuildHasher;
+use std::ops::Bound;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::IntoIter;
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
+
+use crate::batch::first_bytes;
+use crate::{KeyOrder, KeyRun, ScanOrder};
+
+/// From so many keys on a group is kept as large orders are.
+const MANY: usize = 256;
+
+/// Keys in groups that have all but their last bytes in common; the keys of a group are in unsigned
+/// byte order. To find a group costs the same however many there are: less than to find a place in
+/// the order of all keys. Each key is known by what leads to its bytes (`N`), as in [`KeyOrder`].
+#[derive(Debug)]
+pub struct KeyGroups<N: Copy> {
+    suffix: usize,
+    groups: HashTable<Group<N>>,
+    /// Groups that are given back bit by bit.
+    going: Option<IntoIter<Group<N>>>,
+}
+
+#[derive(Debug)]
+struct Group<N: Copy> {
+    hash: u32,
+    members: Members<N>,
+}
+
+#[derive(Debug)]
+enum Members<N: Copy> {
+    Few(SmallVec<[Member<N>; 2]>),
+    Many(Box<KeyOrder<N>>),
+}
+
+/// A key of a group.
+#[derive(Clone, Copy, Debug)]
+struct Member<N> {
+    /// The first bytes of those that tell the keys of a group apart, as a number that compares as they
+    /// do: nearly all comparisons end here.
+    beginning: u64,
+    at: N,
+}
+
+impl<N: Copy> Member<N> {
+    fn new(suffix: usize, key: &[u8], at: N) -> Self {
+        Self { beginning: beginning(suffix, key), at }
+    }
+}
+
+fn beginning(suffix: usize, key: &[u8]) -> u64 {
+    first_bytes(&key[group(suffix, key).len()..])
+}
+
+/// What the keys of a group have in common.
+fn group(suffix: usize, key: &[u8]) -> &[u8] {
+    &key[..key.len().saturating_sub(suffix)]
+}
+
+/// As the table wants it: it looks at the upper bits and at the lower ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+impl<N: Copy> Members<N> {
+    fn insert<'k>(&mut self, new: Member<N>, bytes: &[u8], key: impl Fn(N) -> &'k [u8]) {
+        let few = match self {
+            Self::Many(many) => return many.insert(bytes, new.at, key),
+            Self::Few(few) => few,
+        };
+        let place = place(few, new.beginning, bytes, &key).unwrap_or_else(|place| place);
+        few.insert(place, new);
+        if few.len() >= MANY {
+            let all = few.iter().map(|member| member.at);
+            *self = Self::Many(Box::new(KeyOrder::of(all, key)));
+        }
+    }
+
+    /// One of the keys; a group is never empty.
+    fn any(&self) -> Option<N> {
+        match self {
+            Self::Few(few) => few.first().map(|member| member.at),
+            Self::Many(many) => many.first(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(many) => many.is_empty(),
+        }
+    }
+}
+
+/// Where a key stands among few, or would stand.
+fn place<'k, N: Copy>(
+    few: &[Member<N>],
+    beginning: u64,
+    wanted: &[u8],
+    key: &impl Fn(N) -> &'k [u8],
+) -> Result<usize, usize> {
+    few.binary_search_by(|member| {
+        member.beginning.cmp(&beginning).then_with(|| key(member.at).cmp(wanted))
+    })
+}
+
+impl<N: Copy> KeyGroups<N> {
+    /// No keys; their last `suffix` bytes are those in which the keys of a group differ.
+    pub fn new(suffix: usize) -> Self {
+        Self { suffix, groups: HashTable::new(), going: None }
+    }
+
+    /// Adds a key that is not there.
+    pub fn insert<'k>(&mut self, new: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
+        let hash = self.hash(new);
+        let member = Member::new(self.suffix, new, at);
+        match self.find_mut(hash, new, &key) {
+            None => {
+                let group = Group { hash, members: Members::Few(SmallVec::from_slice(&[member])) };
+                self.groups.insert_unique(spread(hash), group, |group| spread(group.hash));
+            }
+            Some(members) => members.insert(member, new, key),
+        }
+    }
+
+    /// Takes a key out, if it is there.
+    pub fn remove<'k>(&mut self, old: &[u8], key: impl Fn(N) -> &'k [u8]) {
+        let hash = self.hash(old);
+        let is_group = Self::is_group(self.suffix, hash, old, &key);
+        let Ok(mut entry) = self.groups.find_entry(spread(hash), is_group) else { return };
+        let members = &mut entry.get_mut().members;
+        match members {
+            Members::Many(many) => many.remove(old, key),
+            Members::Few(few) => {
+                if let Ok(place) = place(few, beginning(self.suffix, old), old, &key) {
+                    few.remove(place);
+                }
+            }
+        }
+        if members.is_empty() {
+            entry.remove();
+        }
+    }
+
+    /// Has a key that is there be found elsewhere from now on.
+    pub fn replace<'k>(&mut self, moved: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
+        let hash = self.hash(moved);
+        let member = Member::new(self.suffix, moved, at);
+        match self.find_mut(hash, moved, &key) {
+            Some(Members::Many(many)) => many.replace(moved, at, key),
+            Some(Members::Few(few)) => {
+                if let Ok(place) = place(few, member.beginning, moved, &key) {
+                    few[place] = member;
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The keys from `start` to `end`, both included, which are of one group.
+    pub fn run<'a, 'k>(
+        &'a self,
+        (start, end): (&[u8], &[u8]),
+        order: ScanOrder,
+        key: impl Fn(N) -> &'k [u8],
+    ) -> GroupRun<'a, N> {
+        let hash = self.hash(start);
+        let is_group = Self::is_group(self.suffix, hash, start, &key);
+        let run = match self.groups.find(spread(hash), is_group).map(|group| &group.members) {
+            Some(Members::Many(many)) => {
+                Run::Many(many.range((Bound::Included(start), Bound::Included(end)), key))
+            }
+            Some(Members::Few(few)) => {
+                let place = |wanted| place(few, beginning(self.suffix, wanted), wanted, &key);
+                let first = place(start).unwrap_or_else(|place| place);
+                let behind = place(end).map_or_else(|place| place, |place| place + 1);
+                Run::Few(few.get(first..behind).unwrap_or_default().iter())
+            }
+            None => Run::Few([].iter()),
+        };
+        GroupRun { run, order }
+    }
+
+    /// Drops keys, about so many; says how many. Nothing may be asked or added any more.
+    pub fn shed(&mut self, most: usize) -> usize {
+        let groups = &mut self.groups;
+        let going = self.going.get_or_insert_with(|| std::mem::take(groups).into_iter());
+        going.take(most).count()
+    }
+
+    /// Drops all keys.
+    pub fn clear(&mut self) {
+        self.groups.clear();
+    }
+
+    fn hash(&self, key: &[u8]) -> u32 {
+        (FxBuildHasher.hash_one(group(self.suffix, key)) >> 32) as u32
+    }
+
+    fn is_group<'k>(
+        suffix: usize,
+        hash: u32,
+        wanted: &[u8],
+        key: &impl Fn(N) -> &'k [u8],
+    ) -> impl Fn(&Group<N>) -> bool {
+        move |group| {
+            group.hash == hash
+                && group
+                    .members
+                    .any()
+                    .is_some_and(|at| self::group(suffix, key(at)) == self::group(suffix, wanted))
+        }
+    }
+
+    fn find_mut<'k>(
+        &mut self,
+        hash: u32,
+        wanted: &[u8],
+        key: &impl Fn(N) -> &'k [u8],
+    ) -> Option<&mut Members<N>> {
+        let is_group = Self::is_group(self.suffix, hash, wanted, key);
+        self.groups.find_mut(spread(hash), is_group).map(|group| &mut group.members)
+    }
+}
+
+/// Keys of a group, in the order asked for.
+#[derive(Debug)]
+pub struct GroupRun<'a, N> {
+    run: Run<'a, N>,
+    order: ScanOrder,
+}
+
+#[derive(Debug)]
+enum Run<'a, N> {
+    Few(std::slice::Iter<'a, Member<N>>),
+    Many(KeyRun<'a, N>),
+}
+
+impl<N: Copy> Iterator for GroupRun<'_, N> {
+    type Item = N;
+
+    fn next(&mut self) -> Option<N> {
+        match (&mut self.run, self.order) {
+            (Run::Few(few), ScanOrder::Forward) => few.next().map(|member| member.at),
+            (Run::Few(few), ScanOrder::Reverse) => few.next_back().map(|member| member.at),
+            (Run::Many(many), ScanOrder::Forward) => many.next(),
+            (Run::Many(many), ScanOrder::Reverse) => many.next_back(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn reads_like_a_sorted_map_of_each_group() {
+        // Groups of all sizes: key n has as many windows as the numbers it is drawn for.
+        let keys: Vec<Vec<u8>> = (0..4000u64)
+            .map(|n| {
+                let group = vec![7; (n.leading_zeros() % 12) as usize];
+                [&group[..], &(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_be_bytes()].concat()
+            })
+            .collect();
+        let key = |at: u32| &*keys[at as usize];
+        let mut groups = KeyGroups::new(8);
+        let mut model: BTreeMap<&[u8], u32> = BTreeMap::new();
+        let mut random = 1u64;
+        for step in 0..60_000 {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let at = (random >> 33) as u32 % 4000;
+            if (random >> 20) % 10 < if step < 30_000 { 7 } else { 3 } {
+                if model.insert(key(at), at).is_none() {
+                    groups.insert(key(at), at, key);
+                }
+            } else {
+                model.remove(key(at));
+                groups.remove(key(at), key);
+            }
+            if step % 50 == 0 {
+                let of = group(8, key(at));
+                let (from, to) = ([of, &[40; 8]].concat(), [of, &[200; 8]].concat());
+                let of_group =
+                    model.range::<[u8], _>((Bound::Included(&from[..]), Bound::Included(&to[..])));
+                let mut wanted: Vec<u32> = of_group
+                    .filter(|(key, _)| key.len() == from.len())
+                    .map(|(_, at)| *at)
+                    .collect();
+                let run = |order| groups.run((&from, &to), order, key).collect::<Vec<_>>();
+                assert_eq!(run(ScanOrder::Forward), wanted);
+                wanted.reverse();
+                assert_eq!(run(ScanOrder::Reverse), wanted);
+            }
+        }
+        let group_count = groups.groups.len();
+        assert_eq!(groups.shed(1) + groups.shed(usize::MAX), group_count);
+    }
+
+    #[test]
+    fn a_key_moves() {
+        let mut keys = [*b"a1", *b"a2", *b"b1"];
+        let mut groups = KeyGroups::new(1);
+        for at in 0..3usize {
+            groups.insert(&keys[at].clone(), at, |at| &keys[at]);
+        }
+        keys = [*b"b1", *b"a2", *b"b1"];
+        groups.replace(b"b1", 0, |at| &keys[at]);
+        let run = groups.run((b"b0", b"b9"), ScanOrder::Forward, |at| &keys[at]);
+        assert_eq!(run.collect::<Vec<_>>(), [0]);
+    }
+}
