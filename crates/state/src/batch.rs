@@ -232,6 +232,12 @@ impl CommitBatch {
         numbers.into_iter().flatten().map(|number| writes.entry(number))
     }
 
+    /// The latest time of the pending windows from `start` to `end`.
+    pub(crate) fn latest(&self, store: usize, range: (&[u8], &[u8])) -> Option<i64> {
+        let (last, _) = self.windows(store, range, ScanOrder::Reverse).next()?;
+        Some(self.segmented[store].map_or(i64::MAX, |keys| keys.time(last)))
+    }
+
     /// Says what the keys of a store of windows look like.
     pub(crate) fn set_segmented(&mut self, store: usize, keys: SegmentedKeys) {
         self.segmented[store] = Some(keys);

@@ -44,6 +44,13 @@ pub trait Database: Send {
         Ok(())
     }
 
+    /// A time that no committed window is later than, of those of the key of `window` in a
+    /// [segmented](Self::set_segmented) store: where to [visit](Self::visit) them would be in vain.
+    fn latest(&self, store: usize, window: &[u8]) -> i64 {
+        let _ = (store, window);
+        i64::MAX
+    }
+
     /// About how many entries a store has.
     fn approximate_len(&self, store: usize) -> u64;
 

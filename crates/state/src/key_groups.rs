@@ -52,12 +52,13 @@ impl<N: Copy> Member<N> {
     }
 }
 
-fn beginning(suffix: usize, key: &[u8]) -> u64 {
+/// The first of the bytes that tell the keys of a group apart, as a number.
+pub(crate) fn beginning(suffix: usize, key: &[u8]) -> u64 {
     first_bytes(&key[group(suffix, key).len()..])
 }
 
 /// What the keys of a group have in common.
-fn group(suffix: usize, key: &[u8]) -> &[u8] {
+pub(crate) fn group(suffix: usize, key: &[u8]) -> &[u8] {
     &key[..key.len().saturating_sub(suffix)]
 }
 

@@ -122,6 +122,12 @@ impl Overlay {
         Ok(())
     }
 
+    /// A time that no window from `start` to `end` is later than; see [`Database::latest`].
+    pub fn latest(&self, store: usize, (start, end): (&[u8], &[u8])) -> i64 {
+        let pending = self.batch.latest(store, (start, end));
+        self.database.latest(store, start).max(pending.unwrap_or(i64::MIN))
+    }
+
     /// About how many entries a store has; pending writes are not counted.
     pub fn approximate_len(&self, store: usize) -> u64 {
         self.database.approximate_len(store)

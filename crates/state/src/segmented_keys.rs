@@ -1,5 +1,6 @@
 #[cfg(feature = "rocksdb")]
 use crate::batch::first_bytes;
+use crate::key_groups::beginning;
 
 /// What the keys of a store of windows look like: the number of their segment (8 bytes,
 /// big-endian), the key itself, and behind it the bytes that tell its windows apart.
@@ -13,16 +14,9 @@ pub struct SegmentedKeys {
 }
 
 impl SegmentedKeys {
-    /// What the windows of one key in one segment have in common.
-    pub(crate) fn group<'a>(&self, key: &'a [u8]) -> &'a [u8] {
-        &key[..key.len().saturating_sub(self.suffix)]
-    }
-
     /// The time behind the key.
-    #[cfg(feature = "rocksdb")]
     pub(crate) fn time(&self, key: &[u8]) -> i64 {
-        let suffix = &key[self.group(key).len()..];
-        i64::try_from(first_bytes(suffix)).unwrap_or(i64::MAX)
+        i64::try_from(beginning(self.suffix, key)).unwrap_or(i64::MAX)
     }
 
     /// The time of a window that is kept; `None` for what else is kept beside the windows.

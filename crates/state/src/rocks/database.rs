@@ -68,16 +68,19 @@ impl Store {
         }
     }
 
-    /// Whether there may be windows from `start` to `end`, which are of one key and segment.
+    /// Whether there may be windows from `start` on, of its key and in its segment.
     pub(super) fn holds(&self, start: &[u8], all: &Arc<KnownKeys>) -> bool {
         let segment = first_bytes(start);
-        if self.held.is_none_or(|(first, last)| segment < first || segment > last) {
-            return false;
-        }
-        let Some(keys) = self.segmented.filter(|keys| keys.suffix > 0) else { return true };
-        // What came in before the first visit is not known.
+        self.held.is_some_and(|(first, last)| (first..=last).contains(&segment))
+            && self.segmented.is_none_or(|keys| self.latest(start, all) >= keys.time(start))
+    }
+
+    /// A time that no window of a key is later than.
+    fn latest(&self, window: &[u8], all: &Arc<KnownKeys>) -> i64 {
+        let Some(keys) = self.segmented.filter(|keys| keys.suffix > 0) else { return i64::MAX };
+        // What came in before it is asked for the first time is not known.
         let newest = || NewestTimes::new(keys, self.latest, all.clone());
-        self.newest.get_or_init(newest).may_hold(start)
+        self.newest.get_or_init(newest).latest(window)
     }
 }
 
@@ -161,6 +164,10 @@ impl Database for RocksDatabase {
         visitor: &mut Visit<'_>,
     ) -> Result<(), StateError> {
         visit(self, store, range, order, visitor)
+    }
+
+    fn latest(&self, store: usize, window: &[u8]) -> i64 {
+        self.stores[store].latest(window, &self.open.shared.memory.known_keys)
     }
 
     fn approximate_len(&self, store: usize) -> u64 {

@@ -7,7 +7,7 @@ use millstream_state::{KeyRange, ScanOrder};
 use crate::codec::{Data, StoredWindow};
 use crate::error::{BoxError, Error, Panic, Stage};
 use crate::processor::{
-    Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
+    Flush, Found, GlobalStoreHandle, GlobalStoreRef, KeyValueStore, Layer, NodeEntry, NodeError,
     NodeResult, Origin, Outdated, Output, Schedule, TaskState, UpdateError, Updated, Wanted,
 };
 use crate::record::{Change, Headers, NumberedWindow, Record, Timestamped, Windowed};
@@ -375,20 +375,20 @@ impl<'a> Context<'a> {
         Ok(entries.take(limit).collect::<Result<_, _>>()?)
     }
 
-    /// Flushes a store whose cache has outgrown its budget, then makes room.
+    /// Makes room in a store whose cache has outgrown its budget.
     #[cold]
     pub(crate) fn evict(&mut self, store: usize) -> NodeResult {
-        self.flush_store(store)?;
+        self.flush_store(store, Flush::Oldest)?;
         self.task.stores[store].evict();
         Ok(())
     }
 
     /// Writes what a store's cache holds back to the store and its changelog, and forwards the
     /// changes from the node that owns the store.
-    pub(crate) fn flush_store(&mut self, store: usize) -> NodeResult {
+    pub(crate) fn flush_store(&mut self, store: usize, what: Flush) -> NodeResult {
         let flush = self.task.stores[store].flush_with();
         self.task.flushes += 1;
-        flush(self, store)?;
+        flush(self, store, what)?;
         self.task.flushes -= 1;
         Ok(())
     }

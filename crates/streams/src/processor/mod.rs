@@ -29,7 +29,7 @@ pub(crate) use punctuation::Punctuations;
 pub(crate) use record_writer::{RecordWriter, SinkFormats};
 pub(crate) use source::{NoInput, SourceNode};
 pub(crate) use store::{
-    CacheBudget, ChangeBuffer, ChangelogTarget, Found, GraceBuffer, KeyValueStore, Segments,
+    CacheBudget, ChangeBuffer, ChangelogTarget, Flush, Found, GraceBuffer, KeyValueStore, Segments,
     StateStore, StoreOptions, UpdateError, Updated, VersionedStore, Wanted, times,
 };
 pub(crate) use task_state::{Counters, Origin, TaskState};

@@ -14,7 +14,7 @@ use super::task_setup::TaskSetup;
 use super::{Config, RecordCollector, store_times};
 use crate::error::{Error, Panic, Stage};
 use crate::processor::{
-    Context, DeadLetters, NodeEntry, Output, PunctuationType, SourceNode, TaskState,
+    Context, DeadLetters, Flush, NodeEntry, Output, PunctuationType, SourceNode, TaskState,
 };
 
 /// How much is fetched of one partition at a time.
@@ -278,7 +278,7 @@ impl Task {
     pub(super) fn flush(&mut self, collector: &mut RecordCollector) -> Result<(), Error> {
         while let Some(store) = self.state.stores.iter().position(|store| store.is_dirty()) {
             let mut ctx = Context::new(&self.nodes, &mut self.state, collector, 0);
-            guarded(&mut ctx, |ctx| ctx.flush_store(store))?;
+            guarded(&mut ctx, |ctx| ctx.flush_store(store, Flush::All))?;
         }
         Ok(())
     }

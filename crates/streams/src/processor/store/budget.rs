@@ -30,8 +30,4 @@ impl CacheBudget {
     pub(crate) fn excess(&self) -> usize {
         self.used.load(Ordering::Relaxed).saturating_sub(self.limit)
     }
-
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
 }

@@ -1,12 +1,16 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
+use millstream_broker::Headers;
 use millstream_state::{KeyGroups, ScanOrder};
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::slot_key::SlotKey;
 use crate::processor::{CacheBudget, Origin};
 use crate::record::Timestamped;
+
+/// So many ages of slots are told apart.
+const AGES: usize = 64;
 
 /// One cached key.
 #[derive(Debug)]
@@ -14,19 +18,23 @@ pub(super) struct Slot<V> {
     pub(super) key: SlotKey,
     /// The live value; `None` when the key has none.
     pub(super) value: Option<Timestamped<V>>,
-    /// The record of the last write; only meaningful while dirty.
-    pub(super) origin: Origin,
-    pub(super) dirty: bool,
+    /// Of the record of the last write; only meaningful while dirty. Headers are kept apart, as few
+    /// records have any.
+    offset: i64,
+    timestamp: i64,
+    source: u32,
     /// Where in the list of dirty slots its last write stands.
     place: u32,
-    /// Used since the clock hand came by.
-    referenced: bool,
     /// What the slot was accounted with.
     bytes: u32,
+    /// The time of its last use, as the cache counts it.
+    used: u16,
+    pub(super) dirty: bool,
 }
 
 /// Live values of a store, written back when flushed: the keys that changed in the order in which
-/// they last did. Room is made by the clock algorithm, and clean slots only.
+/// they last did. Room is made by those that were not used for longest, about a sixteenth of all at a
+/// time: only these are written back, so that what is in use goes on merging its updates.
 #[derive(Debug)]
 pub(super) struct WriteBackCache<V> {
     slots: Vec<Slot<V>>,
@@ -35,7 +43,12 @@ pub(super) struct WriteBackCache<V> {
     dirty: Vec<u32>,
     /// The slots by the windows of a key, for stores whose operator looks for these.
     grouped: Option<KeyGroups<u32>>,
-    hand: usize,
+    /// The headers of the records of the last writes, where they had any.
+    headers: FxHashMap<u32, Headers>,
+    /// Goes on by one with each sixteenth of the slots that is new.
+    time: u16,
+    /// New slots since then.
+    new: usize,
     budget: CacheBudget,
 }
 
@@ -47,7 +60,9 @@ impl<V> WriteBackCache<V> {
             table: HashTable::new(),
             dirty: Vec::new(),
             grouped: suffix.map(KeyGroups::new),
-            hand: 0,
+            headers: FxHashMap::default(),
+            time: 0,
+            new: 0,
             budget,
         }
     }
@@ -68,7 +83,7 @@ impl<V> WriteBackCache<V> {
     pub(super) fn find(&mut self, key: &[u8]) -> Option<u32> {
         let slots = &self.slots;
         let number = *self.table.find(hash(key), |slot| &*slots[*slot as usize].key == key)?;
-        self.slots[number as usize].referenced = true;
+        self.slots[number as usize].used = self.time;
         Some(number)
     }
 
@@ -82,15 +97,21 @@ impl<V> WriteBackCache<V> {
         let key = SlotKey::from(key_bytes);
         let bytes = accounted::<V>(&key, value_bytes);
         self.budget.grow(bytes as usize);
+        self.new += 1;
+        if self.new > self.slots.len() / 16 {
+            (self.time, self.new) = (self.time.wrapping_add(1), 0);
+        }
         let number = self.slots.len() as u32;
         self.slots.push(Slot {
             key,
             value,
-            origin: Origin::default(),
-            dirty: false,
+            offset: 0,
+            timestamp: 0,
+            source: 0,
             place: 0,
-            referenced: true,
             bytes,
+            used: self.time,
+            dirty: false,
         });
         let slots = &self.slots;
         if let Some(grouped) = &mut self.grouped {
@@ -114,8 +135,17 @@ impl<V> WriteBackCache<V> {
         &mut self.slots[number as usize]
     }
 
+    /// Notes that a record has changed the value of a slot.
     #[inline]
-    pub(super) fn mark_dirty(&mut self, number: u32) {
+    pub(super) fn mark_dirty(&mut self, number: u32, origin: &Origin) {
+        let slot = &mut self.slots[number as usize];
+        (slot.source, slot.offset) = (origin.source, origin.offset);
+        slot.timestamp = origin.timestamp;
+        if !origin.headers.is_empty() {
+            self.headers.insert(number, origin.headers.clone());
+        } else if !self.headers.is_empty() {
+            self.headers.remove(&number);
+        }
         let slot = &self.slots[number as usize];
         if slot.dirty && slot.place as usize + 1 == self.dirty.len() {
             return;
@@ -126,6 +156,14 @@ impl<V> WriteBackCache<V> {
         let slot = &mut self.slots[number as usize];
         (slot.dirty, slot.place) = (true, self.dirty.len() as u32);
         self.dirty.push(number);
+    }
+
+    /// Makes a slot clean; gives the record of its last write.
+    pub(super) fn clean(&mut self, number: u32) -> Origin {
+        let slot = &mut self.slots[number as usize];
+        slot.dirty = false;
+        let headers = self.headers.remove(&number).unwrap_or_default();
+        Origin { source: slot.source, offset: slot.offset, timestamp: slot.timestamp, headers }
     }
 
     /// Leaves out the places of slots that were written again.
@@ -172,27 +210,50 @@ impl<V> WriteBackCache<V> {
         self.budget.excess() > 0
     }
 
-    /// Drops clean slots that were not used lately until the budget holds again, with a quarter of
-    /// slack: the larger it is, the fewer flushes there are where more is in use than there is room.
+    /// The dirty slots that are to go, in the order of their last writes; each is to be cleaned.
+    pub(super) fn take_oldest(&mut self) -> Vec<u32> {
+        let mut oldest = self.oldest();
+        oldest.retain(|number| self.slots[*number as usize].dirty);
+        oldest.sort_unstable_by_key(|number| self.slots[*number as usize].place);
+        oldest
+    }
+
+    /// Drops the slots that are to go, as far as they are clean.
     pub(super) fn evict(&mut self) {
-        let mut excess = self.budget.excess() + self.budget.limit() / 4;
-        let mut visits = self.slots.len() * 2;
-        while excess > 0 && visits > 0 && !self.slots.is_empty() {
-            visits -= 1;
-            if self.hand >= self.slots.len() {
-                self.hand = 0;
-            }
-            let slot = &mut self.slots[self.hand];
-            if slot.dirty {
-                self.hand += 1;
-            } else if slot.referenced {
-                slot.referenced = false;
-                self.hand += 1;
-            } else {
-                excess = excess.saturating_sub(slot.bytes as usize);
-                self.remove(self.hand as u32);
+        // From behind: whichever slot takes the place of one that goes is one that stays.
+        for number in self.oldest().into_iter().rev() {
+            if !self.slots[number as usize].dirty {
+                self.remove(number);
             }
         }
+    }
+
+    /// The slots whose going would make the budget hold again, with some slack: those that were not
+    /// used for longest, in order of their numbers.
+    fn oldest(&self) -> Vec<u32> {
+        let age = |slot: &Slot<V>| usize::from(self.time.wrapping_sub(slot.used)).min(AGES - 1);
+        let mut bytes = [0; AGES];
+        self.slots.iter().for_each(|slot| bytes[age(slot)] += slot.bytes as usize);
+        // Other stores may share the budget, and are not to be made room for here.
+        let wanted = self.budget.excess() + bytes.iter().sum::<usize>() / 16;
+        let mut youngest = AGES;
+        let mut older = 0;
+        while youngest > 0 && older < wanted {
+            youngest -= 1;
+            older += bytes[youngest];
+        }
+        // Of the youngest of them only as many go as it takes.
+        let mut of_youngest =
+            bytes.get(youngest).map_or(0, |last| wanted.min(older) + last - older);
+        let mut goes = |slot: &Slot<V>| match age(slot) {
+            age if age == youngest && of_youngest > 0 => {
+                of_youngest = of_youngest.saturating_sub(slot.bytes as usize);
+                true
+            }
+            age => age > youngest,
+        };
+        let slots = (0u32..).zip(&self.slots);
+        slots.filter_map(|(number, slot)| goes(slot).then_some(number)).collect()
     }
 
     /// Removes a clean slot; the last one takes its place.
@@ -201,8 +262,12 @@ impl<V> WriteBackCache<V> {
         self.repoint(number, None);
         if last != number {
             self.repoint(last, Some(number));
-            if self.slots[last as usize].dirty {
-                self.dirty.iter_mut().filter(|slot| **slot == last).for_each(|slot| *slot = number);
+            let moved = &self.slots[last as usize];
+            if moved.dirty {
+                self.dirty[moved.place as usize] = number;
+            }
+            if let Some(headers) = self.headers.remove(&last) {
+                self.headers.insert(number, headers);
             }
         }
         let slot = self.slots.swap_remove(number as usize);
@@ -235,7 +300,7 @@ impl<V> WriteBackCache<V> {
         self.table.clear();
         self.dirty.clear();
         self.grouped.as_mut().map(KeyGroups::clear);
-        self.hand = 0;
+        self.headers.clear();
     }
 }
 

@@ -8,7 +8,7 @@ use millstream_state::{KeyRange, Overlay, RestoreBatch, ScanOrder};
 use super::times::StoreTimes;
 use crate::codec::{BufferedChange, CodecError, RecordContext, VERSION, VERSION_HEADER};
 use crate::error::Error;
-use crate::processor::{Context, NodeResult, Output, StateStore, StoreOptions};
+use crate::processor::{Context, Flush, NodeResult, Output, StateStore, StoreOptions};
 
 /// The bytes of a key.
 type Key = Box<[u8]>;
@@ -192,8 +192,8 @@ impl StateStore for ChangeBuffer {
         !self.dirty.is_empty()
     }
 
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |ctx, store| {
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize, Flush) -> NodeResult {
+        |ctx, store, _| {
             let task = &mut *ctx.task;
             let buffer: Option<&mut Self> = task.stores[store].as_any_mut().downcast_mut();
             // Kafka Streams leaves the timestamp to the producer, which takes its clock.

@@ -286,9 +286,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
             if let (Some(_), Some(new)) = (&self.expiry, &slot.value) {
                 self.times.store = self.times.store.max(new.timestamp);
             }
-            slot.origin = origin.clone();
             let is = slot.value.is_some();
-            cache.mark_dirty(number);
+            cache.mark_dirty(number, origin);
             if let Some(segments) = &self.options.segments
                 && was != is
             {
@@ -388,9 +387,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let Some(cache) = &mut self.cache else {
             return Ok(None);
         };
+        let origin = cache.clean(number);
         let slot = cache.slot(number);
-        slot.dirty = false;
-        let origin = std::mem::take(&mut slot.origin);
         let new = slot.value.clone();
         let key_bytes = std::mem::take(&mut slot.key);
         let flushed = self.flush_value(overlay, output, &key_bytes, new, origin);
@@ -454,9 +452,8 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         let value = Timestamped { value: value.map(|value| value.value), timestamp };
         match self.update(overlay, output, key, origin, false, |_| Ok(value)) {
             Ok(Updated::Cached { evict: true }) => {
-                for number in
-                    self.cache.as_mut().map(WriteBackCache::take_dirty).unwrap_or_default()
-                {
+                let oldest = self.cache.as_mut().map(WriteBackCache::take_oldest);
+                for number in oldest.unwrap_or_default() {
                     self.flush_slot(overlay, output, number)?;
                 }
                 self.evict();

@@ -42,6 +42,14 @@ pub use versioned_handle::{VersionedStoreHandle, VersionedStoreRef};
 pub(crate) use window_ref::times;
 pub(crate) use windows::{Found, Wanted};
 
+/// What is flushed of a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    All,
+    /// What is to go, to make room.
+    Oldest,
+}
+
 /// A store as its task sees it, its types forgotten.
 pub(crate) trait StateStore: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -52,11 +60,11 @@ pub(crate) trait StateStore: Send {
     }
 
     /// The function that flushes a store of these types.
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |_, _| Ok(())
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize, Flush) -> NodeResult {
+        |_, _, _| Ok(())
     }
 
-    /// Makes room in the cache; everything in it has been flushed.
+    /// Makes room in the cache: what is to go has been flushed.
     fn evict(&mut self) {}
 
     /// Turns records of the changelog into what the store keeps of them. Gives the offset after the

@@ -11,7 +11,7 @@ use super::cache::WriteBackCache;
 use super::expiry::index_key;
 use super::times::StoreTimes;
 use crate::codec::Data;
-use crate::processor::{Context, NodeError, NodeResult, StateStore};
+use crate::processor::{Context, Flush, NodeError, NodeResult, StateStore};
 
 impl<K: Data, V: Data> KeyValueStore<K, V> {
     fn can_read(&self, key: &[u8], value: Option<&[u8]>) -> bool {
@@ -29,11 +29,12 @@ impl<K: Data, V: Data> StateStore for KeyValueStore<K, V> {
         self.cache.as_ref().is_some_and(WriteBackCache::is_dirty)
     }
 
-    fn flush_with(&self) -> fn(&mut Context<'_>, usize) -> NodeResult {
-        |ctx, store| {
-            let dirty = match &mut ctx.store::<K, V>(store).cache {
-                Some(cache) => cache.take_dirty(),
-                None => return Ok(()),
+    fn flush_with(&self) -> fn(&mut Context<'_>, usize, Flush) -> NodeResult {
+        |ctx, store, what| {
+            let Some(cache) = &mut ctx.store::<K, V>(store).cache else { return Ok(()) };
+            let dirty = match what {
+                Flush::All => cache.take_dirty(),
+                Flush::Oldest => cache.take_oldest(),
             };
             for number in dirty {
                 let task = &mut *ctx.task;

@@ -142,6 +142,21 @@ impl<K: Data, V: Data, W: StoredWindow> KeyValueStore<Windowed<K, W>, V> {
         };
         let mut cached = next();
         let mut ended = Ok(false);
+        if order == ScanOrder::Reverse && cached.is_some() {
+            // Most often all that is wanted is cached, and nothing below is as late.
+            let latest = overlay.latest(self.options.number, (start, end));
+            while let (Some(slot), Ok(false)) = (cached, &ended)
+                && segments.time(&slot.key).is_some_and(|time| time > latest)
+            {
+                if let Some(value) = &slot.value {
+                    ended = take(&slot.key, Value::Live(value));
+                }
+                cached = next();
+            }
+            if !matches!(ended, Ok(false)) {
+                return ended;
+            }
+        }
         overlay.visit(self.options.number, (start, end), order, &mut |stored, bytes| {
             let mut is_cached = false;
             while let (Some(slot), Ok(false)) = (cached, &ended) {
