@@ -3,7 +3,9 @@
 //! 10 MiB, a commit every 10,000 records; CPU of the thread.
 //!
 //! `cargo run --release -p millstream-benches --features rocksdb --bin curves -- [WHAT] [memory|rocksdb]`
-//! WHAT is `tumbling`, `session`, `sliding`, `join` or `expiry`; all by default.
+//! WHAT is `tumbling`, `session`, `sliding`, `join`, `expiry` or `bytes`; all by default. `bytes` is the
+//! memory that a window takes; what Kafka Streams takes for the same is told by
+//! `tests/kafka/java/src/main/java/millstream/WindowMemory.java`.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
 
@@ -17,8 +19,8 @@ use millstream::broker::{
 use millstream::runtime::{Pace, Step, StreamThread, ThreadOptions};
 use millstream::state::{MemoryBackend, StateBackend};
 use millstream::{
-    Config, Guarantee, JoinWindows, SessionWindows, SlidingWindows, StreamsBuilder, TimeWindows,
-    Topology,
+    Config, Guarantee, JoinWindows, Materialized, SessionWindows, SlidingWindows, StreamJoined,
+    StreamsBuilder, TimeWindows, Topology,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -29,6 +31,8 @@ const APART: i64 = 100;
 const LONG: Duration = Duration::from_secs(100_000);
 const MEASURED: u64 = 200_000;
 const COMMIT_EVERY: usize = 10_000;
+/// Bytes of input that are kept, more than is sent at a time.
+const INPUT: u64 = 64 * 1024 * 1024;
 const WORKLOADS: [&str; 4] = ["tumbling", "session", "sliding", "join"];
 
 fn main() -> Result<(), Failure> {
@@ -49,13 +53,18 @@ fn main() -> Result<(), Failure> {
                 expiry(database, workload)?;
             }
         }
+        if "bytes".contains(&what) {
+            for workload in WORKLOADS {
+                bytes(database, workload)?;
+            }
+        }
     }
     Ok(())
 }
 
 /// Fills a store with `windows` of each of `keys`, then sends records to any of them.
 fn curve(database: &str, workload: &str, keys: u64, windows: i64) -> Result<(), Failure> {
-    let mut bench = Bench::new(database, topology(workload, LONG)?)?;
+    let mut bench = Bench::new(database, topology(workload, LONG, true)?)?;
     let (mut filled, mut fill) = (0u64, 0.0);
     for window in 0..windows {
         for key in 0..keys {
@@ -87,7 +96,7 @@ fn curve(database: &str, workload: &str, keys: u64, windows: i64) -> Result<(), 
 /// Has a million windows expire at once, and looks at the longest step of the thread.
 fn expiry(database: &str, workload: &str) -> Result<(), Failure> {
     const WINDOWS: u64 = 1_000_000;
-    let mut bench = Bench::new(database, topology(workload, Duration::from_secs(1))?)?;
+    let mut bench = Bench::new(database, topology(workload, Duration::from_secs(1), true)?)?;
     for key in 0..WINDOWS {
         bench.send("in", key, (key / 1000) as i64)?;
     }
@@ -114,27 +123,53 @@ fn expiry(database: &str, workload: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn topology(workload: &str, grace: Duration) -> Result<Topology, Failure> {
+/// Tells the memory that a window takes: what the second million adds to the process. Nothing is
+/// logged, so that no topic grows beside the store.
+fn bytes(database: &str, workload: &str) -> Result<(), Failure> {
+    const KEYS: u64 = 10_000;
+    let mut bench = Bench::new(database, topology(workload, LONG, false)?)?;
+    let mut resident = [0; 2];
+    for (million, resident) in resident.iter_mut().enumerate() {
+        for window in 0..100 {
+            let time = (million as i64 * 100 + window) * APART;
+            (0..KEYS).try_for_each(|key| bench.send("in", key, time))?;
+            bench.run()?;
+        }
+        *resident = resident_mb();
+    }
+    println!(
+        "{database}\t{workload}\t{} bytes a window of the second million\t{} MB with two millions",
+        (resident[1].saturating_sub(resident[0])) * 1024 * 1024 / 1_000_000,
+        resident[1]
+    );
+    Ok(())
+}
+
+fn topology(workload: &str, grace: Duration, logged: bool) -> Result<Topology, Failure> {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<i64, i64>("in");
     let grouped = stream.group_by_key();
     let ms = Duration::from_millis;
+    let counts = Materialized::new("n");
+    let counts = if logged { counts } else { counts.without_changelog() };
     match workload {
         "tumbling" => {
-            grouped.windowed_by(TimeWindows::tumbling(ms(10)).grace(grace)).count("n");
+            grouped.windowed_by(TimeWindows::tumbling(ms(10)).grace(grace)).count(counts);
         }
         "session" => {
             let windows = SessionWindows::of_inactivity_gap(ms(5)).grace(grace);
-            grouped.windowed_by(windows).count("n");
+            grouped.windowed_by(windows).count(counts);
         }
         "sliding" => {
             let windows = SlidingWindows::of_time_difference(ms(5)).grace(grace);
-            grouped.windowed_by(windows).count("n");
+            grouped.windowed_by(windows).count(counts);
         }
         _ => {
             let windows = JoinWindows::of_time_difference(ms(5)).grace(grace);
             let other = builder.stream::<i64, i64>("other");
-            stream.join(&other, windows, "n", |_, a, b| a + b).for_each(|_, _| {});
+            let stores = StreamJoined::named("n");
+            let stores = if logged { stores } else { stores.without_changelog() };
+            stream.join(&other, windows, stores, |_, a, b| a + b).for_each(|_, _| {});
         }
     }
     Ok(builder.build()?)
@@ -152,7 +187,7 @@ impl Bench {
     fn new(database: &str, topology: Topology) -> Result<Self, Failure> {
         let broker = EmbeddedBroker::in_memory();
         for topic in ["in", "other"] {
-            broker.create_topic(NewTopic::new(topic, 1))?;
+            broker.create_topic(NewTopic::new(topic, 1).bounded(INPUT))?;
         }
         let config = Config::new("curves").with_processing_guarantee(Guarantee::AtLeastOnce);
         let thread = StreamThread::new(ThreadOptions {
