@@ -6,7 +6,6 @@ use std::ops::Bound;
 use hashbrown::HashTable;
 use hashbrown::hash_table::IntoIter;
 use rustc_hash::FxBuildHasher;
-use smallvec::SmallVec;
 
 use crate::batch::first_bytes;
 use crate::{KeyOrder, KeyRun, ScanOrder};
@@ -33,7 +32,9 @@ struct Group<N: Copy> {
 
 #[derive(Debug)]
 enum Members<N: Copy> {
-    Few(SmallVec<[Member<N>; 2]>),
+    /// As most are where keys are many: takes nothing outside of the table.
+    One(N),
+    Few(Vec<Member<N>>),
     Many(Box<KeyOrder<N>>),
 }
 
@@ -68,31 +69,48 @@ fn spread(hash: u32) -> u64 {
 }
 
 impl<N: Copy> Members<N> {
-    fn insert<'k>(&mut self, new: Member<N>, bytes: &[u8], key: impl Fn(N) -> &'k [u8]) {
-        let few = match self {
-            Self::Many(many) => return many.insert(bytes, new.at, key),
-            Self::Few(few) => few,
-        };
-        let place = place(few, new.beginning, bytes, &key).unwrap_or_else(|place| place);
-        few.insert(place, new);
-        if few.len() >= MANY {
-            let all = few.iter().map(|member| member.at);
-            *self = Self::Many(Box::new(KeyOrder::of(all, key)));
-        }
-    }
-
     /// One of the keys; a group is never empty.
     fn any(&self) -> Option<N> {
         match self {
+            Self::One(at) => Some(*at),
             Self::Few(few) => few.first().map(|member| member.at),
             Self::Many(many) => many.first(),
         }
     }
 
-    fn is_empty(&self) -> bool {
+    fn insert<'k>(&mut self, suffix: usize, new: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
+        if let Self::One(one) = self {
+            *self = Self::Few(vec![Member::new(suffix, key(*one), *one)]);
+        }
         match self {
-            Self::Few(few) => few.is_empty(),
-            Self::Many(many) => many.is_empty(),
+            Self::One(_) => {}
+            Self::Few(few) => {
+                let member = Member::new(suffix, new, at);
+                let place = place(few, member.beginning, new, &key).unwrap_or_else(|place| place);
+                few.insert(place, member);
+                if few.len() >= MANY {
+                    let all = few.iter().map(|member| member.at);
+                    *self = Self::Many(Box::new(KeyOrder::of(all, key)));
+                }
+            }
+            Self::Many(many) => many.insert(new, at, key),
+        }
+    }
+
+    /// Takes a key out, if it is there; says whether none is left.
+    fn remove<'k>(&mut self, suffix: usize, old: &[u8], key: impl Fn(N) -> &'k [u8]) -> bool {
+        match self {
+            Self::One(at) => key(*at) == old,
+            Self::Few(few) => {
+                if let Ok(place) = place(few, beginning(suffix, old), old, &key) {
+                    few.remove(place);
+                }
+                few.is_empty()
+            }
+            Self::Many(many) => {
+                many.remove(old, key);
+                many.is_empty()
+            }
         }
     }
 }
@@ -118,13 +136,13 @@ impl<N: Copy> KeyGroups<N> {
     /// Adds a key that is not there.
     pub fn insert<'k>(&mut self, new: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
         let hash = self.hash(new);
-        let member = Member::new(self.suffix, new, at);
+        let suffix = self.suffix;
         match self.find_mut(hash, new, &key) {
             None => {
-                let group = Group { hash, members: Members::Few(SmallVec::from_slice(&[member])) };
+                let group = Group { hash, members: Members::One(at) };
                 self.groups.insert_unique(spread(hash), group, |group| spread(group.hash));
             }
-            Some(members) => members.insert(member, new, key),
+            Some(members) => members.insert(suffix, new, at, key),
         }
     }
 
@@ -133,16 +151,7 @@ impl<N: Copy> KeyGroups<N> {
         let hash = self.hash(old);
         let is_group = Self::is_group(self.suffix, hash, old, &key);
         let Ok(mut entry) = self.groups.find_entry(spread(hash), is_group) else { return };
-        let members = &mut entry.get_mut().members;
-        match members {
-            Members::Many(many) => many.remove(old, key),
-            Members::Few(few) => {
-                if let Ok(place) = place(few, beginning(self.suffix, old), old, &key) {
-                    few.remove(place);
-                }
-            }
-        }
-        if members.is_empty() {
+        if entry.get_mut().members.remove(self.suffix, old, key) {
             entry.remove();
         }
     }
@@ -153,12 +162,13 @@ impl<N: Copy> KeyGroups<N> {
         let member = Member::new(self.suffix, moved, at);
         match self.find_mut(hash, moved, &key) {
             Some(Members::Many(many)) => many.replace(moved, at, key),
+            Some(Members::One(one)) if key(*one) == moved => *one = at,
             Some(Members::Few(few)) => {
                 if let Ok(place) = place(few, member.beginning, moved, &key) {
                     few[place] = member;
                 }
             }
-            None => {}
+            Some(Members::One(_)) | None => {}
         }
     }
 
@@ -181,7 +191,10 @@ impl<N: Copy> KeyGroups<N> {
                 let behind = place(end).map_or_else(|place| place, |place| place + 1);
                 Run::Few(few.get(first..behind).unwrap_or_default().iter())
             }
-            None => Run::Few([].iter()),
+            Some(Members::One(at)) => {
+                Run::One(Some(*at).filter(|at| (start..=end).contains(&key(*at))))
+            }
+            None => Run::One(None),
         };
         GroupRun { run, order }
     }
@@ -237,6 +250,7 @@ pub struct GroupRun<'a, N> {
 
 #[derive(Debug)]
 enum Run<'a, N> {
+    One(Option<N>),
     Few(std::slice::Iter<'a, Member<N>>),
     Many(KeyRun<'a, N>),
 }
@@ -246,6 +260,7 @@ impl<N: Copy> Iterator for GroupRun<'_, N> {
 
     fn next(&mut self) -> Option<N> {
         match (&mut self.run, self.order) {
+            (Run::One(one), _) => one.take(),
             (Run::Few(few), ScanOrder::Forward) => few.next().map(|member| member.at),
             (Run::Few(few), ScanOrder::Reverse) => few.next_back().map(|member| member.at),
             (Run::Many(many), ScanOrder::Forward) => many.next(),
