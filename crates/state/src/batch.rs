@@ -253,6 +253,18 @@ impl CommitBatch {
         self.stores.iter().map(|writes| writes.bytes.len()).sum()
     }
 
+    /// Bytes held for a store, those that were overwritten too.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn size_of(&self, store: usize) -> usize {
+        self.stores[store].bytes.len()
+    }
+
+    /// The changelog offset noted for a store.
+    #[cfg(feature = "rocksdb")]
+    pub(crate) fn offset(&self, store: usize) -> Option<i64> {
+        self.offsets[store]
+    }
+
     /// Drops everything and keeps a moderate amount of memory for what comes next.
     pub fn clear(&mut self) {
         self.stores.iter_mut().for_each(Writes::clear);

@@ -1,4 +1,4 @@
-//! A commit: one write batch, sorted, with data and changelog offsets.
+//! A commit: sorted, with data and changelog offsets; as one write batch, but for stores with much.
 
 use rocksdb::{WriteBatch, WriteOptions};
 
@@ -16,13 +16,29 @@ pub(super) fn write_options() -> WriteOptions {
     options
 }
 
+/// So many bytes of a store at a time are written as a file at once: to insert them into a memtable,
+/// which would be full, costs as much again as the file that it becomes.
+const FILE: usize = 4 * 1024 * 1024;
+
 pub(super) fn commit(
     database: &mut RocksDatabase,
     batch: &mut CommitBatch,
 ) -> Result<(), StateError> {
     let mut key_buffer = Vec::new();
     let mut writes = WriteBatch::with_capacity_bytes(batch.size() + batch.len() * PER_WRITE + 64);
-    for store in 0..database.stores.len() {
+    let mut filed = vec![false; database.stores.len()];
+    for (store, filed) in filed.iter_mut().enumerate() {
+        // Behind what is in a memtable a file would have to wait for it.
+        *filed = batch.size_of(store) >= FILE && !database.stores[store].unflushed;
+        if let Some(offset) = batch.offset(store).filter(|_| *filed) {
+            let written = database.ingest(store, offset, |file| {
+                let mut writes = batch.sorted_writes(store);
+                writes.try_for_each(|(key, value)| file.write(key, value))
+            });
+            written.map_err(|error| database.failed(&error))?;
+            continue;
+        }
+        *filed = false;
         let family = database.family(store)?;
         // Neighbours in the batch are neighbours in the memtable.
         for (key, value) in batch.sorted_writes(store) {
@@ -32,21 +48,20 @@ pub(super) fn commit(
                 None => writes.delete_cf(family, key),
             }
         }
-    }
-    for (store, offset) in batch.offsets() {
-        writes.put_cf(database.family(store)?, MARK, offset.to_be_bytes());
+        if let Some(offset) = batch.offset(store) {
+            writes.put_cf(family, MARK, offset.to_be_bytes());
+        }
     }
     let written = database.db.write_opt(writes, &write_options());
     written.map_err(|error| database.failed(&error))?;
-    for (number, store) in database.stores.iter_mut().enumerate() {
+    for (number, (store, filed)) in database.stores.iter_mut().zip(filed).enumerate() {
+        let mut written = batch.offset(number).is_some();
+        store.offset = batch.offset(number).or(store.offset);
         for (key, _) in batch.writes(number) {
             store.note(key);
-            store.unflushed = true;
+            written = true;
         }
-    }
-    for (store, offset) in batch.offsets() {
-        let store = &mut database.stores[store];
-        (store.offset, store.unflushed) = (Some(offset), true);
+        store.unflushed |= written && !filed;
     }
     batch.clear();
     Ok(())

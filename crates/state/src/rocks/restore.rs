@@ -15,7 +15,7 @@ use crate::batch::first_bytes;
 use crate::{CommitBatch, RestoreBatch, StateError};
 
 /// Below this a table file is not worth its while.
-const LEAST_FILE: usize = 1024 * 1024;
+pub(super) const LEAST_FILE: usize = 1024 * 1024;
 /// In front of the names of files on their way.
 const FILE: &str = "restore-";
 
@@ -108,7 +108,15 @@ impl RocksDatabase {
         let noted = &mut self.stores[store];
         held.batches.iter().flat_map(RestoreBatch::iter).for_each(|(key, _)| noted.note(key));
         if held.bytes >= LEAST_FILE {
-            return self.ingest(store, &held, offset).map_err(|error| self.failed(&error));
+            let written = self.ingest(store, offset, |file| {
+                let mut near = Vec::with_capacity(NEAR);
+                for some in held.sorted().chunks(NEAR) {
+                    held.fetch(some, &mut near);
+                    near.drain(..).try_for_each(|(key, value)| file.write(key, value))?;
+                }
+                Ok(())
+            });
+            return written.map_err(|error| self.failed(&error));
         }
         let mut batch = CommitBatch::new(self.stores.len());
         for (key, value) in held.batches.iter().flat_map(RestoreBatch::iter) {
@@ -118,33 +126,44 @@ impl RocksDatabase {
         commit(self, &mut batch)
     }
 
-    fn ingest(&mut self, store: usize, held: &HeldBack, offset: i64) -> Result<(), rocksdb::Error> {
+    /// Writes entries of a store, in order of their keys, and its changelog offset past the memtable.
+    pub(super) fn ingest(
+        &mut self,
+        store: usize,
+        offset: i64,
+        write: impl FnOnce(&mut TableFile<'_>) -> Result<(), rocksdb::Error>,
+    ) -> Result<(), rocksdb::Error> {
         let path = self.path.join(format!("{FILE}{}.sst", self.next_file));
         self.next_file += 1;
         let name = &self.stores[store].name;
         let options = self.open.shared.memory.store(name);
-        let mut file = SstFileWriter::create(&options);
-        file.open(&path)?;
-        file.put(MARK, offset.to_be_bytes())?;
-        let mut key_buffer = Vec::new();
-        let mut near = Vec::with_capacity(NEAR);
-        for some in held.sorted().chunks(NEAR) {
-            held.fetch(some, &mut near);
-            for (key, value) in near.drain(..) {
-                let key = entry_key(&mut key_buffer, key);
-                match value {
-                    Some(value) => file.put(key, value)?,
-                    None => file.delete(key)?,
-                }
-            }
-        }
-        file.finish()?;
+        let mut file = TableFile { writer: SstFileWriter::create(&options), key: Vec::new() };
+        file.writer.open(&path)?;
+        file.writer.put(MARK, offset.to_be_bytes())?;
+        write(&mut file)?;
+        file.writer.finish()?;
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
         match self.db.cf_handle(name) {
             Some(family) => self.db.ingest_external_file_cf_opts(family, &options, vec![&path]),
-            // Only a store that is open is restored.
+            // Only a store that is open is written.
             None => Ok(()),
+        }
+    }
+}
+
+/// A table file that is being written.
+pub(super) struct TableFile<'a> {
+    writer: SstFileWriter<'a>,
+    key: Vec<u8>,
+}
+
+impl TableFile<'_> {
+    pub(super) fn write(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), rocksdb::Error> {
+        let key = entry_key(&mut self.key, key);
+        match value {
+            Some(value) => self.writer.put(key, value),
+            None => self.writer.delete(key),
         }
     }
 }

@@ -132,6 +132,44 @@ fn a_large_restore_is_there_with_its_offset() {
     assert_eq!(number(&value[..8]), Some(10));
 }
 
+#[test]
+fn a_large_commit_outlives_a_crash_with_its_offset() {
+    let (root, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = backend(root.path());
+    let mut database = open(&first);
+    let large = |database: &mut dyn Database, round: u8, offset: i64| {
+        let mut batch = CommitBatch::new(2);
+        for key in 0..6000u32 {
+            // Deletes go into the file, too.
+            let value = (key % 5 != u32::from(round)).then_some([round; 1000]);
+            batch.write(0, &key.to_le_bytes(), value.as_ref().map(<[u8; 1000]>::as_slice));
+        }
+        batch.write(1, b"small", Some(&[round]));
+        batch.set_offset(0, offset);
+        batch.set_offset(1, offset);
+        database.commit(&mut batch).unwrap();
+        assert!(batch.is_empty());
+    };
+    large(&mut *database, 0, 10);
+    large(&mut *database, 1, 20);
+    // What is in a memtable is not overtaken by a file.
+    write(&mut *database, 0, 0..10, 30);
+    large(&mut *database, 2, 40);
+    assert_eq!(database.changelog_offset(0), Some(40));
+    crash(root.path(), crashed.path());
+    let backend = backend(crashed.path());
+    let recovered = open(&backend);
+    assert_eq!((recovered.changelog_offset(0), recovered.changelog_offset(1)), (Some(20), None));
+    for (database, round, entries) in [(recovered, 1, 4800), (database, 2, 4800)] {
+        for key in 100..200u32 {
+            let found = database.get(0, &key.to_le_bytes()).unwrap();
+            let wanted = (key % 5 != round).then_some([round as u8; 1000]);
+            assert_eq!(found.as_deref(), wanted.as_ref().map(<[u8; 1000]>::as_slice));
+        }
+        assert_eq!(count(&*database, 0).unwrap() / 100, entries / 100);
+    }
+}
+
 /// Opens what was damaged, and finds an empty database.
 fn assert_set_aside(root: &Path) {
     let backend = backend(root);
