@@ -26,8 +26,10 @@ mod restore;
 mod rig;
 #[cfg(feature = "rocksdb")]
 mod rocks;
+mod shelf;
 mod signals;
 mod skipped_records;
+mod store_backends;
 mod suppression;
 mod table_joins;
 mod tables;
