@@ -237,6 +237,33 @@ fn a_global_table_goes_on_from_what_its_backend_has() {
     }
 }
 
+/// After a crash a database may have less of one store than of another.
+#[test]
+fn a_global_table_that_has_lost_data_is_filled_anew() {
+    let rig = Rig::with_topics(&[("in", 1), ("out", 1), ("names", 3)]);
+    let shelf = Shelf::default();
+    let place = |store: &str| ("global-0".to_owned(), store.to_owned());
+    let live = |there: usize, restored: u64| {
+        let app = rig.run(&global(&shelf), config("torn"));
+        assert_eq!((names(&app), app.metrics().restored), (there, restored));
+        rig.send_numbers("names", 0..there as i64 + 10);
+        eventually("all names are there", || names(&app) == there + 10);
+        app.close(CLOSE).unwrap();
+    };
+    live(0, 0);
+    let before = shelf.contents().stores[&place("names")].clone();
+    live(10, 0);
+    shelf.contents().stores.insert(place("names"), before);
+    live(20, 10 + 20);
+    shelf.contents().stores.remove(&place("names:positions"));
+    live(30, 10 + 20 + 30);
+    // Less of the positions is no harm.
+    let before = shelf.contents().stores[&place("names:positions")].clone();
+    live(40, 0);
+    shelf.contents().stores.insert(place("names:positions"), before);
+    live(50, 50);
+}
+
 #[cfg(feature = "rocksdb")]
 mod on_disk {
     use millstream::state::MemoryBackend;

@@ -86,7 +86,14 @@ impl GlobalTask {
         }
         let mut outdated_stores = BTreeSet::new();
         for input in &made {
-            if let Some(why) = input.outdated(&state, start)? {
+            if outdated_stores.contains(&input.store) {
+                continue;
+            }
+            let why = match parted(input.store, &made, &state)? {
+                None => input.outdated(&state, start)?,
+                parted => parted,
+            };
+            if let Some(why) = why {
                 tracing::warn!(
                     "store '{}': {why}; it is filled from the beginning",
                     stores[input.store].0
@@ -200,6 +207,10 @@ impl GlobalTask {
         input.position = batch.next_offset();
         let position = input.position.to_be_bytes();
         state.overlay.write(input.positions, input.name.as_bytes(), Some(&position));
+        let store = input.store;
+        if let Some(reached) = reached(store, &self.inputs, state)? {
+            state.overlay.set_changelog_offset(store, reached);
+        }
         Ok(records)
     }
 
@@ -292,6 +303,33 @@ impl Input {
         tracing::debug!("global store: reads {partition} from {position}, restored at {end}");
         Ok(start.consumer.assign(partition, *position)?)
     }
+}
+
+/// How far the positions of a store's inputs are, all together; `None` when there are none. It is kept
+/// with the store's data, as the offset that they lead up to: after a crash a database may have more
+/// of the one store than of the other.
+fn reached(store: usize, inputs: &[Input], state: &TaskState) -> Result<Option<i64>, Error> {
+    let mut reached = None;
+    for input in inputs.iter().filter(|input| input.store == store) {
+        if let Some(position) = input.kept(state)? {
+            *reached.get_or_insert(0) += position;
+        }
+    }
+    Ok(reached)
+}
+
+/// Why the positions of a store's inputs say nothing about its data. Data that are ahead of them are
+/// well: what is read again changes nothing.
+fn parted(store: usize, inputs: &[Input], state: &TaskState) -> Result<Option<String>, Error> {
+    let data = state.overlay.changelog_offset(store);
+    let why = match reached(store, inputs, state)? {
+        Some(positions) if data.is_none_or(|data| data < positions) => {
+            "a crash has left less of its data than was read"
+        }
+        None if data.is_some() => "how far its topic was read is not known",
+        _ => return Ok(None),
+    };
+    Ok(Some(why.to_owned()))
 }
 
 /// Empties a store and forgets the positions of its inputs.
