@@ -37,6 +37,7 @@ mod thread_death;
 mod threads;
 mod time_to_live;
 mod twins;
+mod version_queries;
 mod versions;
 mod window_queries;
 mod windows;
