@@ -30,6 +30,10 @@ pub(crate) struct Contents {
     /// How often it is still to say that a database is open elsewhere.
     pub(crate) busy: usize,
     pub(crate) broken: bool,
+    pub(crate) panics: bool,
+    /// How often it is to find its data damaged at a commit, without saying whose they are.
+    pub(crate) damaged: usize,
+    pub(crate) openings: usize,
 }
 
 /// A handle of the backend.
@@ -56,6 +60,7 @@ impl Shelf {
 
 impl StateBackend for Shelf {
     fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError> {
+        assert!(!std::mem::take(&mut self.contents().panics), "the shelf has fallen over");
         let mut contents = self.contents();
         if contents.broken {
             return Err(StateError::failed(task, "the shelf is broken: mend it"));
@@ -65,6 +70,7 @@ impl StateBackend for Shelf {
             let (task, reason) = (task.to_owned(), "it is open".to_owned());
             return Err(StateError { task, reason, kind: StateErrorKind::Busy });
         }
+        contents.openings += 1;
         let stores = stores.iter().map(|store| {
             let name = (task.to_owned(), (*store).to_owned());
             let kept = contents.stores.entry(name.clone()).or_default().clone();
@@ -137,6 +143,12 @@ impl Database for OpenShelf {
     }
 
     fn commit(&mut self, batch: &mut CommitBatch) -> Result<(), StateError> {
+        let damaged = self.shelf.contents().damaged;
+        if damaged > 0 {
+            self.shelf.contents().damaged = damaged - 1;
+            let (task, reason) = (String::new(), "worms".to_owned());
+            return Err(StateError { task, reason, kind: StateErrorKind::Corrupt });
+        }
         for store in 0..self.stores.len() {
             for (key, value) in batch.writes(store) {
                 self.write(store, key, value);

@@ -91,6 +91,33 @@ fn a_backend_that_does_not_open_is_named() {
 }
 
 #[test]
+fn a_backend_that_panics_ends_the_application_with_an_error() {
+    let (rig, shelf) = (rig(1), Shelf::default());
+    shelf.contents().panics = true;
+    let app = rig.app(&twice(&shelf), config("panics"));
+    app.start().unwrap();
+    assert!(block_on(app.running()).is_err());
+    let error = app.close(CLOSE).unwrap_err().to_string();
+    assert!(error.contains("panic: ") && error.contains("the shelf has fallen over"), "{error}");
+}
+
+#[test]
+fn damage_is_found_on_the_way_and_the_databases_are_opened_anew() {
+    let (rig, shelf) = (rig(1), Shelf::default());
+    let app = rig.run(&twice(&shelf), config("worms"));
+    rig.send_numbers("in", 0..10);
+    assert_counts(&rig, 10, 1);
+    let before = shelf.contents().openings;
+    shelf.contents().damaged = 1;
+    rig.send_numbers("in", 0..10);
+    assert_counts(&rig, 10, 2);
+    eventually("it is opened once more", || shelf.contents().openings == before + 1);
+    rig.send_numbers("in", 0..10);
+    assert_counts(&rig, 10, 3);
+    app.close(CLOSE).unwrap();
+}
+
+#[test]
 fn a_task_waits_for_the_databases_of_its_stores() {
     let (rig, shelf) = (rig(1), Shelf::default());
     shelf.contents().busy = 5;

@@ -128,10 +128,13 @@ impl StreamThread {
     pub(super) fn rebuild(&mut self, damage: &StateError) {
         tracing::error!("{}: {damage}", self.name);
         self.restart_tasks();
-        if damage.task == self.global_name() {
+        // An error that names no task is about all of them.
+        let of_all = damage.task.is_empty();
+        if of_all || damage.task == self.global_name() {
             self.close_global(false);
         }
-        let damaged = self.waiting.iter_mut().filter(|(id, _)| id.to_string() == damage.task);
+        let damaged =
+            self.waiting.iter_mut().filter(|(id, _)| of_all || id.to_string() == damage.task);
         for (_, kept) in damaged {
             *kept = None;
         }
