@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a real broker lives in real time")]
 
 mod errors;
+mod global_tables;
 mod handover;
 mod late_requests;
 mod log;

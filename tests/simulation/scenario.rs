@@ -45,6 +45,8 @@ pub struct Scenario {
     pub in_memory: bool,
     /// Databases outlive the crash of their instance.
     pub kept_state: bool,
+    /// Every other store of a task is in a backend of its own.
+    pub two_backends: bool,
     /// Each life of an instance has a transactional id of its own, so that nobody fences its
     /// predecessor.
     pub new_identities: bool,
@@ -84,6 +86,9 @@ impl Scenario {
         let other = &mut Random::new(seed ^ (28 << 40));
         let program =
             if other.chance(500) { Program::Operators(Operators::choose(other)) } else { simple };
+        // Again of its own and without the seeds of `ONCE_FAILED`, and not for bugs: each is to be
+        // caught by as many seeds as before.
+        let two_backends = bug.is_none() && Random::new(seed ^ (38 << 40)).chance(350);
         let exactly_once = r.chance(850) || bug.is_some();
         let wild = r.pick(&[0, 1, 1, 2, 4]);
         let padding = if r.chance(40) { 30_000 } else { 0 };
@@ -104,6 +109,7 @@ impl Scenario {
             exactly_once,
             in_memory: r.chance(250) && bug != Some(Bug::AcknowledgesBeforeSync),
             kept_state: r.chance(600),
+            two_backends,
             new_identities: r.chance(200),
             inputs: if simple.has_several_inputs() && r.chance(300) { 2 } else { 1 },
             ticks: program == Program::Pairs && r.chance(500),

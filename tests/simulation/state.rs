@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use millstream::state::{
     CommitBatch, Database, KeyRange, RestoreBatch, Scan, ScanOrder, StateBackend, StateError,
+    open_stores,
 };
 
 use crate::bug::Bug;
@@ -50,8 +51,12 @@ impl KeptState {
 
     /// What the store of a task held when it was closed.
     pub fn store(&self, task: &str, store: &str) -> Option<StoreData> {
-        let closed = |task: &&TaskData| !task.is_open;
-        self.with(|tasks| tasks.get(task).filter(closed)?.last.get(store).cloned())
+        let places = Half::ENDINGS.map(|ending| format!("{task}{ending}"));
+        self.with(|tasks| {
+            let mut closed =
+                places.iter().filter_map(|place| tasks.get(place)).filter(|task| !task.is_open);
+            closed.find_map(|task| task.last.get(store).cloned())
+        })
     }
 }
 
@@ -69,8 +74,34 @@ impl fmt::Debug for KeptBackend {
 
 impl StateBackend for KeptBackend {
     fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError> {
-        let kept = self.at.sim.scenario.kept_state;
-        let found = self.state.with(|tasks| {
+        let halves = [0, 1].map(|number| Half { backend: self, number });
+        if !self.at.sim.scenario.two_backends {
+            return halves[0].open(task, stores);
+        }
+        let stores = stores.iter().enumerate();
+        let stores = stores.map(|(number, name)| (*name, &halves[number % 2] as &dyn StateBackend));
+        open_stores(task, &stores.collect::<Vec<_>>())
+    }
+}
+
+/// One of two backends that share the disk of an instance.
+#[derive(Debug)]
+struct Half<'a> {
+    backend: &'a KeptBackend,
+    number: usize,
+}
+
+impl Half<'_> {
+    /// What the one and the other put behind the names of tasks.
+    const ENDINGS: [&'static str; 2] = ["", ":second"];
+}
+
+impl StateBackend for Half<'_> {
+    fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError> {
+        let KeptBackend { at, state } = self.backend;
+        let task = &*format!("{task}{}", Self::ENDINGS[self.number]);
+        let kept = at.sim.scenario.kept_state;
+        let found = state.with(|tasks| {
             let data = tasks.entry(task.to_owned()).or_default();
             let was_open = std::mem::replace(&mut data.is_open, true);
             (!was_open).then(|| std::mem::take(&mut data.on_disk))
@@ -83,12 +114,12 @@ impl StateBackend for KeptBackend {
         }
         let stores = stores.iter().map(|name| {
             let data = data.remove(*name).unwrap_or_default();
-            self.at.note(format_args!("opens {name} of {task} at {:?}", data.offset));
+            at.note(format_args!("opens {name} of {task} at {:?}", data.offset));
             OpenStore { name: (*name).to_owned(), on_disk: data.clone(), data, held_back: None }
         });
         Ok(Box::new(KeptDatabase {
-            at: self.at.clone(),
-            state: self.state.clone(),
+            at: at.clone(),
+            state: state.clone(),
             task: task.to_owned(),
             stores: stores.collect(),
         }))

@@ -26,8 +26,10 @@ mod restore;
 mod rig;
 #[cfg(feature = "rocksdb")]
 mod rocks;
+mod shelf;
 mod signals;
 mod skipped_records;
+mod store_backends;
 mod suppression;
 mod table_joins;
 mod tables;
@@ -35,6 +37,7 @@ mod thread_death;
 mod threads;
 mod time_to_live;
 mod twins;
+mod version_queries;
 mod versions;
 mod window_queries;
 mod windows;

@@ -174,6 +174,12 @@ impl CommitBatch {
         self.offsets[store] = Some(offset);
     }
 
+    /// Exchanges what is pending of a store, with its offset, for what `other` has of its store `number`.
+    pub(crate) fn swap_store(&mut self, store: usize, other: &mut Self, number: usize) {
+        std::mem::swap(&mut self.stores[store], &mut other.stores[number]);
+        std::mem::swap(&mut self.offsets[store], &mut other.offsets[number]);
+    }
+
     /// Changelog offsets noted, by store.
     pub fn offsets(&self) -> impl Iterator<Item = (usize, i64)> {
         self.offsets.iter().enumerate().filter_map(|(store, offset)| Some((store, (*offset)?)))

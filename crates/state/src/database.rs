@@ -102,11 +102,19 @@ pub trait Database: Send {
     fn reset(&mut self, store: usize) -> Result<(), StateError>;
 }
 
-/// Opens the databases of an application's tasks.
+/// Opens the databases of an application's tasks. A backend is given to an application for all its
+/// stores, or to single stores; then a task's database here has those stores only.
 pub trait StateBackend: Send + Sync + fmt::Debug {
     /// Opens the database of `task` with `stores`, with what it holds from an earlier time. A
-    /// [busy](StateError::is_busy) one is still open in this process.
+    /// [busy](StateError::is_busy) one is still open in this process: it is asked for again.
     fn open(&self, task: &str, stores: &[&str]) -> Result<Box<dyn Database>, StateError>;
+
+    /// Where it keeps its databases, as a number: what has the same one is the same backend, and the
+    /// stores of a task that are kept in it are opened together. By default each object is a place of
+    /// its own; a handle that can be cloned gives the address of what its clones share.
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
 
     /// The lasting name of whoever owns this place on a disk: what was kept, or what `make` gives,
     /// kept from now on. `None` where nothing lasts.

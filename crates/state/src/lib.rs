@@ -16,6 +16,7 @@ mod range;
 mod restore_batch;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
+mod routed;
 mod segmented_keys;
 
 pub use batch::CommitBatch;
@@ -27,6 +28,7 @@ pub use memory::{MemoryBackend, MemoryDatabase};
 pub use overlay::{Overlay, Write};
 pub use range::{KeyRange, ScanOrder};
 pub use restore_batch::RestoreBatch;
+pub use routed::open_stores;
 pub use segmented_keys::SegmentedKeys;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub use processor::{
     ProcessorContext, PunctuationType, Schedule, StoreHandle, StoreRef, VersionedStoreHandle,
     VersionedStoreRef,
 };
-pub use query::ReadOnlyStore;
+pub use query::{ReadOnlyStore, ReadOnlyVersionedStore};
 pub use record::{
     Change, Header, Headers, NumberedWindow, Record, SessionWindow, TimeWindow, Timestamped,
     VersionPut, VersionedRecord, Window, Windowed,

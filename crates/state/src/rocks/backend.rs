@@ -87,6 +87,10 @@ impl StateBackend for RocksBackend {
         Ok(Box::new(open_database(open, stores)?))
     }
 
+    fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     fn identity(&self, make: &dyn Fn() -> String) -> Result<Option<String>, StateError> {
         self.0.directory.identity(make).map(Some)
     }

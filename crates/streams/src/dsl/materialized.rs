@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream_state::StateBackend;
+
 use super::generated_names::Naming;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
@@ -39,6 +41,8 @@ pub struct Materialized<K: 'static, V: 'static> {
     inputs: usize,
     limit: Option<usize>,
     formats: [&'static str; 2],
+    /// Where it is kept, if not with the others.
+    pub(super) backend: Option<Arc<dyn StateBackend>>,
     pub(super) naming: Naming,
     /// Whether it is left out where nothing asks its table for values.
     pub(super) optional: bool,
@@ -62,6 +66,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             inputs: 1,
             limit: None,
             formats,
+            backend: None,
             naming: Naming::Given,
             optional: false,
         }
@@ -162,7 +167,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
     /// Adds a versioned store to the graph.
     pub(super) fn add_versions(self, graph: &mut Graph, owner: Option<usize>) -> usize {
         let history = self.history.map_or(0, millis);
-        let Self { name, key, value, changelog, formats, .. } = self;
+        let Self { name, key, value, changelog, formats, backend, .. } = self;
         let segments = Segments::of_versions(history);
         let factory = Arc::new(move |setup: StoreSetup| {
             let store = VersionedStore::new(setup.options, segments, key.clone(), value.clone());
@@ -180,6 +185,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             optional: false,
             formats,
             source_topic: None,
+            backend,
         })
     }
 
@@ -234,6 +240,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             inputs,
             optional,
             formats,
+            backend,
             ..
         } = self;
         let handle_name = name.as_str().into();
@@ -260,6 +267,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
             optional,
             formats,
             source_topic: None,
+            backend,
         };
         let number = graph.add_store(spec);
         StoreHandle { name: handle_name, number, types: PhantomData }

@@ -19,6 +19,7 @@ mod process;
 mod repartition;
 mod session_windowed_cogroup;
 mod session_windowed_stream;
+mod store_backend;
 mod stream_join_names;
 mod stream_joined;
 mod stream_joins;

@@ -1,4 +1,7 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millstream_state::StateBackend;
 
 /// How two streams are joined: the name of the join, after which its stores and topics are called, and
 /// what is logged (Kafka's `StreamJoined`). A plain name does.
@@ -16,6 +19,8 @@ pub struct StreamJoined {
     pub(super) name: Option<String>,
     pub(super) stores: Option<(String, String)>,
     pub(super) changelog: Option<BTreeMap<String, String>>,
+    /// Where its stores are kept, if not with the others.
+    pub(super) backend: Option<Arc<dyn StateBackend>>,
 }
 
 impl StreamJoined {
@@ -30,7 +35,7 @@ impl StreamJoined {
     /// Refused by [`build`](crate::StreamsBuilder::build) unless the builder
     /// [takes over generated names](crate::StreamsBuilder::take_over_generated_names).
     pub fn unnamed() -> Self {
-        Self { name: None, stores: None, changelog: Some(BTreeMap::new()) }
+        Self { name: None, stores: None, changelog: Some(BTreeMap::new()), backend: None }
     }
 
     /// Gives the stores of the two sides' records names of their own.

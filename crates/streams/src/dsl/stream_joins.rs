@@ -194,7 +194,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         outer: Outer,
         f: impl Fn(&K, Option<V>, Option<V2>) -> Result<Option<R>, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, R> {
-        let StreamJoined { name, stores, changelog } = joined;
+        let StreamJoined { name, stores, changelog, backend } = joined;
         let mut graph = self.graph.borrow_mut();
         let called = name.as_deref().unwrap_or("(without a name)");
         if let Some(problem) = windows.problem() {
@@ -239,17 +239,20 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             operators::join_window::<K, V2>(setup.stores[0])
         });
         let this_store = Materialized::<K, V>::new(this_store).logging(changelog.clone());
+        let this_store = this_store.kept_in(backend.clone());
         let this_store = this_store.add_join_store(&mut graph, &windows, own_names);
         graph.connect(this_window, this_store);
         for window in [this_window, other_window] {
             graph.nodes[window].takes_null_keys = outer.left || outer.right;
         }
         let other_store = Materialized::<K, V2>::new(other_store).logging(changelog.clone());
+        let other_store = other_store.kept_in(backend.clone());
         let other_store = other_store.add_join_store(&mut graph, &windows, own_names);
         graph.connect(other_window, other_store);
         let waiting = (!windows.eager && (outer.left || outer.right)).then(|| {
             let store = Materialized::<WaitingKey<K>, List<JoinSide<V, V2>>>::new(shared_store);
-            store.logging(changelog).plain().without_cache().add_to(&mut graph, None).number
+            let store = store.logging(changelog).kept_in(backend);
+            store.plain().without_cache().add_to(&mut graph, None).number
         });
 
         let f: Arc<Joiner<K, V, V2, R>> = Arc::new(f);

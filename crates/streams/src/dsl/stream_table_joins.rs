@@ -159,6 +159,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 optional: false,
                 formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
                 source_topic: None,
+                backend: None,
             });
             graph.connect(node, store);
             graph.rename(node, &name);

@@ -102,6 +102,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             optional: false,
             formats: [type_name::<WireCodec<K>>(), type_name::<WireCodec<V>>()],
             source_topic: None,
+            backend: None,
         });
         graph.connect(node, store);
         // What a key had before is what everybody downstream sees of it while it is held back.

@@ -1,16 +1,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
-use std::sync::Arc;
 
 use millstream_state::ScanOrder;
-use tokio::sync::mpsc;
 
-use super::{Answer, StateView, StoreLookup, merged};
+use super::ask::ask;
+use super::{StateView, StoreLookup, merged};
 use crate::codec::{Data, Wire};
 use crate::error::Error;
 use crate::record::Timestamped;
-use crate::runtime::{StreamThread, StreamsApp};
+use crate::runtime::StreamsApp;
 
 /// A store of a running application, to be queried from anywhere in the process: each question is
 /// answered by the stream threads between two records, and sees what was processed last, committed
@@ -103,37 +102,7 @@ impl<K: Data + Sync, V: Data> ReadOnlyStore<'_, K, V> {
         &self,
         question: impl Fn(StateView<'_, K, V>) -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<Vec<T>, Error> {
-        let question = Arc::new(question);
-        // Each thread sends one answer, so there is always room.
-        let (sender, mut answers) = mpsc::channel(self.app.threads());
-        self.app.ask_threads(|| {
-            let (question, sender) = (question.clone(), sender.clone());
-            let lookup = self.lookup.clone();
-            Box::new(move |thread: &mut StreamThread| {
-                let answer = lookup.each(thread, |view| question(view));
-                // Whoever asked may have gone.
-                let _gone = sender.try_send(answer);
-            })
-        });
-        drop(sender);
-        let mut found = Vec::new();
-        let mut anywhere = false;
-        while let Some(answer) = answers.recv().await {
-            if let Answer::Found(results) = answer?
-                && !(anywhere && self.lookup.is_global)
-            {
-                anywhere = true;
-                found.extend(results);
-            }
-        }
-        if anywhere {
-            return Ok(found);
-        }
-        Err(Error::Unavailable(format!(
-            "store '{}' is in no task of this instance now (the application is {:?}): ask again when it is running",
-            self.lookup.name,
-            self.app.state()
-        )))
+        ask(self.app, &self.lookup, move |lookup, thread| lookup.each(thread, &question)).await
     }
 }
 

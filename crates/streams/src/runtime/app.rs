@@ -84,7 +84,9 @@ impl StreamsApp {
     }
 
     /// Keeps stores in `backend`, whatever the settings say: for databases with options of your
-    /// own.
+    /// own. Stores with a backend of their own ([`Materialized::backend`](crate::Materialized::backend))
+    /// stay where they are.
+    #[doc(alias = "DslStoreSuppliers")]
     pub fn with_state_backend(mut self, backend: Arc<dyn StateBackend>) -> Self {
         self.backend = Some(backend);
         self
@@ -142,7 +144,9 @@ impl StreamsApp {
         };
         let new_id = || uuid::Uuid::new_v4().to_string();
         let mut config = self.config.clone();
-        let process_id = match backend.identity(&new_id)? {
+        let backends = state_choice::backends(&*backend, &self.topology).into_iter();
+        let mut lasting = backends.map(|backend| backend.identity(&new_id));
+        let process_id = match lasting.find_map(Result::transpose).transpose()? {
             // Whoever starts in this directory takes the place of who was there before.
             Some(lasting) => {
                 // A broker that assigns does not let it in again before its former session is over.

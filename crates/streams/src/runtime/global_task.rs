@@ -18,16 +18,17 @@ use crate::topology::SubTopology;
 /// How much is read of one partition in a round.
 const ROUND_BYTES: usize = 1024 * 1024;
 
-/// Beside the global stores the database has one for how far their topics were read. No store of a
-/// program can be called so.
-const POSITIONS: &str = "global:positions";
+/// Beside each global store there is one for how far its topic was read, in the same backend. No store
+/// of a program can be called so.
+const POSITIONS: &str = ":positions";
 
 /// A partition of the topic of a global store.
 struct Input {
     partition: TopicPartition,
     /// The store it fills, by its number here.
     store: usize,
-    /// How the position is called in the database.
+    /// The store of the position, and what it is called there.
+    positions: usize,
     name: String,
     position: i64,
     /// Where the restore ends.
@@ -44,8 +45,6 @@ pub(crate) struct GlobalTask {
     inputs: Vec<Input>,
     /// Elsewhere while it is lent to a task.
     state: Option<Box<TaskState>>,
-    /// Number of the store of the positions.
-    positions: usize,
     persistence: Persistence,
 }
 
@@ -60,11 +59,12 @@ impl GlobalTask {
     ) -> Result<Self, Error> {
         let parts = TaskParts::make(sub, setup, 0, |count| 0..count, collector)?;
         let spec = &setup.topology.inner;
-        let positions = sub.stores.len();
-        let mut names: Vec<&str> =
-            sub.stores.iter().map(|store| spec.stores[*store].name.as_str()).collect();
-        names.push(POSITIONS);
-        let overlay = setup.overlay(name, &names, &mut None)?;
+        let mut stores: Vec<_> =
+            sub.stores.iter().map(|store| spec.stores[*store].place()).collect();
+        let positions: Vec<_> =
+            stores.iter().map(|(name, own)| (format!("{name}{POSITIONS}"), *own)).collect();
+        stores.extend(positions.iter().map(|(name, own)| (name.as_str(), *own)));
+        let overlay = setup.overlay(name, &stores, &mut None)?;
         let id = TaskId { sub_topology: sub.id, partition: 0 };
         let (TaskParts { nodes, sources, inputs, .. }, mut state) =
             parts.with_state(id, sub, setup, overlay);
@@ -74,32 +74,44 @@ impl GlobalTask {
             let fills = nodes[*source as usize].children.first();
             let store = fills.and_then(|node| nodes[*node as usize].stores.first());
             let Some(store) = store.and_then(|store| state.store_numbers[*store]) else { continue };
-            let name = format!("{}:{partition}", names[store]);
-            let input = Input { partition, store, name, position: 0, end: 0, partition_time: -1 };
-            made.push(input);
+            made.push(Input {
+                positions: sub.stores.len() + store,
+                name: partition.to_string(),
+                partition,
+                store,
+                position: 0,
+                end: 0,
+                partition_time: -1,
+            });
         }
         let mut outdated_stores = BTreeSet::new();
         for input in &made {
-            if let Some(why) = input.outdated(&state, positions, start)? {
+            if outdated_stores.contains(&input.store) {
+                continue;
+            }
+            let why = match parted(input.store, &made, &state)? {
+                None => input.outdated(&state, start)?,
+                parted => parted,
+            };
+            if let Some(why) = why {
                 tracing::warn!(
                     "store '{}': {why}; it is filled from the beginning",
-                    names[input.store]
+                    stores[input.store].0
                 );
                 outdated_stores.insert(input.store);
             }
         }
         for store in outdated_stores {
-            reset(store, &made, &mut state, positions)?;
+            reset(store, &made, &mut state)?;
         }
         for input in &mut made {
-            input.begin(&state, positions, setup.config, start)?;
+            input.begin(&state, setup.config, start)?;
         }
         let mut task = Self {
             nodes,
             sources,
             inputs: made,
             state: Some(Box::new(state)),
-            positions,
             persistence: Persistence::new(start.now),
         };
         task.each_node(collector, |node, ctx| node.node.init(ctx))?;
@@ -194,7 +206,11 @@ impl GlobalTask {
         }
         input.position = batch.next_offset();
         let position = input.position.to_be_bytes();
-        state.overlay.write(self.positions, input.name.as_bytes(), Some(&position));
+        state.overlay.write(input.positions, input.name.as_bytes(), Some(&position));
+        let store = input.store;
+        if let Some(reached) = reached(store, &self.inputs, state)? {
+            state.overlay.set_changelog_offset(store, reached);
+        }
         Ok(records)
     }
 
@@ -210,9 +226,9 @@ impl GlobalTask {
         // The reset drops what is pending, and with it positions of other inputs.
         state.overlay.commit()?;
         let store = self.inputs[number].store;
-        reset(store, &self.inputs, state, self.positions)?;
+        reset(store, &self.inputs, state)?;
         for input in self.inputs.iter_mut().filter(|input| input.store == store) {
-            input.begin(state, self.positions, config, start)?;
+            input.begin(state, config, start)?;
         }
         Ok(())
     }
@@ -253,8 +269,8 @@ impl GlobalTask {
 
 impl Input {
     /// The position in the database.
-    fn kept(&self, state: &TaskState, positions: usize) -> Result<Option<i64>, Error> {
-        let kept = state.overlay.get(positions, self.name.as_bytes())?;
+    fn kept(&self, state: &TaskState) -> Result<Option<i64>, Error> {
+        let kept = state.overlay.get(self.positions, self.name.as_bytes())?;
         Ok(kept.and_then(|bytes| bytes.as_ref().try_into().ok().map(i64::from_be_bytes)))
     }
 
@@ -262,10 +278,9 @@ impl Input {
     fn outdated(
         &self,
         state: &TaskState,
-        positions: usize,
         start: &mut TaskStart<'_>,
     ) -> Result<Option<String>, Error> {
-        let Some(kept) = self.kept(state, positions)? else { return Ok(None) };
+        let Some(kept) = self.kept(state)? else { return Ok(None) };
         let log = start.consumer.offsets(&self.partition)?;
         outdated(state, &self.partition, kept, log, start)
     }
@@ -274,12 +289,11 @@ impl Input {
     fn begin(
         &mut self,
         state: &TaskState,
-        positions: usize,
         config: &Config,
         start: &mut TaskStart<'_>,
     ) -> Result<(), Error> {
         let log = start.consumer.offsets(&self.partition)?;
-        self.position = self.kept(state, positions)?.unwrap_or(log.beginning);
+        self.position = self.kept(state)?.unwrap_or(log.beginning);
         // An open transaction need not be waited for: its records follow when it is committed.
         self.end = match config.isolation() {
             IsolationLevel::ReadCommitted => log.last_stable,
@@ -291,16 +305,38 @@ impl Input {
     }
 }
 
+/// How far the positions of a store's inputs are, all together; `None` when there are none. It is kept
+/// with the store's data, as the offset that they lead up to: after a crash a database may have more
+/// of the one store than of the other.
+fn reached(store: usize, inputs: &[Input], state: &TaskState) -> Result<Option<i64>, Error> {
+    let mut reached = None;
+    for input in inputs.iter().filter(|input| input.store == store) {
+        if let Some(position) = input.kept(state)? {
+            *reached.get_or_insert(0) += position;
+        }
+    }
+    Ok(reached)
+}
+
+/// Why the positions of a store's inputs say nothing about its data. Data that are ahead of them are
+/// well: what is read again changes nothing.
+fn parted(store: usize, inputs: &[Input], state: &TaskState) -> Result<Option<String>, Error> {
+    let data = state.overlay.changelog_offset(store);
+    let why = match reached(store, inputs, state)? {
+        Some(positions) if data.is_none_or(|data| data < positions) => {
+            "a crash has left less of its data than was read"
+        }
+        None if data.is_some() => "how far its topic was read is not known",
+        _ => return Ok(None),
+    };
+    Ok(Some(why.to_owned()))
+}
+
 /// Empties a store and forgets the positions of its inputs.
-fn reset(
-    store: usize,
-    inputs: &[Input],
-    state: &mut TaskState,
-    positions: usize,
-) -> Result<(), Error> {
+fn reset(store: usize, inputs: &[Input], state: &mut TaskState) -> Result<(), Error> {
     state.overlay.reset(store)?;
     for input in inputs.iter().filter(|input| input.store == store) {
-        state.overlay.write(positions, input.name.as_bytes(), None);
+        state.overlay.write(input.positions, input.name.as_bytes(), None);
     }
     Ok(state.overlay.commit()?)
 }

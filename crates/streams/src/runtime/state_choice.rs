@@ -6,6 +6,7 @@ use millstream_state::{MemoryBackend, StateBackend};
 
 use super::{Config, StoreKind};
 use crate::error::Error;
+use crate::topology::Topology;
 
 /// Whether this build can do what the settings ask for.
 pub(super) fn check(config: &Config) -> Result<(), Error> {
@@ -31,6 +32,21 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn StateBackend>, Error> {
         return Ok(Arc::new(backend));
     }
     Ok(Arc::new(MemoryBackend))
+}
+
+/// All backends of an application, each once: that of its stores in general, and those that single
+/// stores have.
+pub(super) fn backends<'a>(
+    in_general: &'a dyn StateBackend,
+    topology: &'a Topology,
+) -> Vec<&'a dyn StateBackend> {
+    let mut all = vec![in_general];
+    for backend in topology.inner.stores.iter().filter_map(|store| store.backend.as_deref()) {
+        if all.iter().all(|known| known.place() != backend.place()) {
+            all.push(backend);
+        }
+    }
+    all
 }
 
 #[cfg(all(test, not(feature = "rocksdb")))]

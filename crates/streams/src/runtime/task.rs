@@ -63,9 +63,8 @@ impl Task {
         let sub = &topology.inner.sub_topologies[id.sub_topology as usize];
         let own = |count: u32| id.partition..(id.partition + 1).min(count);
         let parts = TaskParts::make(sub, setup, id.partition, own, collector)?;
-        let names = sub.stores.iter().map(|store| topology.inner.stores[*store].name.as_str());
-        let names: Vec<&str> = names.collect();
-        let overlay = setup.overlay(&id.to_string(), &names, kept)?;
+        let places = sub.stores.iter().map(|store| topology.inner.stores[*store].place());
+        let overlay = setup.overlay(&id.to_string(), &places.collect::<Vec<_>>(), kept)?;
         let dead_letters = match config.dead_letter_topic() {
             Some(topic) => Some(DeadLetters::new(collector.topic(topic)?)),
             None => None,

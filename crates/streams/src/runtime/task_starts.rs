@@ -7,7 +7,7 @@ use millstream_state::{Overlay, StateError};
 
 use super::restore::TaskStart;
 use super::task_setup::TaskSetup;
-use super::{Metrics, RestoreProgress, StreamThread, Task};
+use super::{Metrics, RestoreProgress, StreamThread, Task, state_choice};
 use crate::error::Error;
 
 /// Databases of former tasks are looked for so often, or more often when they are to be deleted
@@ -128,10 +128,13 @@ impl StreamThread {
     pub(super) fn rebuild(&mut self, damage: &StateError) {
         tracing::error!("{}: {damage}", self.name);
         self.restart_tasks();
-        if damage.task == self.global_name() {
+        // An error that names no task is about all of them.
+        let of_all = damage.task.is_empty();
+        if of_all || damage.task == self.global_name() {
             self.close_global(false);
         }
-        let damaged = self.waiting.iter_mut().filter(|(id, _)| id.to_string() == damage.task);
+        let damaged =
+            self.waiting.iter_mut().filter(|(id, _)| of_all || id.to_string() == damage.task);
         for (_, kept) in damaged {
             *kept = None;
         }
@@ -146,7 +149,9 @@ impl StreamThread {
         // One thread looks for all.
         if self.options.index == 0 && now >= self.next_cleanup {
             let delay = self.options.config.state_cleanup_delay();
-            self.options.state.clean(now, delay);
+            for backend in state_choice::backends(&*self.options.state, &self.options.topology) {
+                backend.clean(now, delay);
+            }
             self.next_cleanup = now + delay.clamp(Duration::from_millis(10), CLEANUP_INTERVAL);
         }
         Ok(())

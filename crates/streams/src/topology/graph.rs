@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use millstream_state::StateBackend;
+
 use super::names::{generated_name, generated_parts, is_generated, repartition_topic};
 use crate::processor::{
     Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
@@ -151,6 +153,15 @@ pub(crate) struct StoreSpec {
     pub(crate) formats: [&'static str; 2],
     /// The topic that its table is read from, where that takes the place of a changelog.
     pub(crate) source_topic: Option<TopicRef>,
+    /// Where it is kept, if not with the others.
+    pub(crate) backend: Option<Arc<dyn StateBackend>>,
+}
+
+impl StoreSpec {
+    /// Its name, and the backend that is its own.
+    pub(crate) fn place(&self) -> (&str, Option<&dyn StateBackend>) {
+        (&self.name, self.backend.as_deref())
+    }
 }
 
 /// A repartition topic, without the application id.

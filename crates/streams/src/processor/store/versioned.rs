@@ -104,18 +104,54 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
                 valid_to: None,
             }));
         }
-        if self.is_too_old(time) {
+        let newest = self.newest(overlay)?;
+        if time < self.first_seen(newest) {
             return Ok(None);
         }
-        let (found, _) = self.versions.find(overlay, &key, time, self.times.store)?;
+        let (found, _) = self.versions.find(overlay, &key, time, newest)?;
         let Some(row) = found else { return Ok(None) };
         let (valid_from, valid_to) = (row.from, Some(row.to));
         let value = row.value.map(|bytes| self.decode(&bytes)).transpose()?;
         Ok(value.map(|value| VersionedRecord { value, valid_from, valid_to }))
     }
 
-    fn is_too_old(&self, time: i64) -> bool {
-        time < self.times.store.saturating_sub(self.versions.segments.retention)
+    /// The versions of `key` that are valid at some time from `from` to `to`, both included, the earliest
+    /// first: those within the history, and the latest however old it is.
+    pub(crate) fn versions_in(
+        &self,
+        overlay: &Overlay,
+        key: &K,
+        (from, to): (i64, i64),
+    ) -> Result<Vec<VersionedRecord<V>>, Error> {
+        let key = self.encoded_key(key)?;
+        let newest = self.newest(overlay)?;
+        let since = from.max(self.first_seen(newest));
+        let rows = self.versions.between(overlay, &key, (since, to), newest)?.into_iter();
+        let mut found = Vec::new();
+        for (row, value) in rows.filter_map(|mut row| row.value.take().map(|value| (row, value))) {
+            let (value, valid_from, valid_to) = (self.decode(&value)?, row.from, Some(row.to));
+            found.push(VersionedRecord { value, valid_from, valid_to });
+        }
+        if let Some((valid_from, bytes)) = self.versions.latest(overlay, &key)?
+            && valid_from <= to
+            && from <= to
+        {
+            found.push(VersionedRecord { value: self.decode(&bytes)?, valid_from, valid_to: None });
+        }
+        Ok(found)
+    }
+
+    /// The highest time there is. After a restart the database may know of more than the store.
+    fn newest(&self, overlay: &Overlay) -> Result<i64, StateError> {
+        match self.times.store {
+            i64::MIN..0 => Ok(self.versions.newest(overlay)?.unwrap_or(-1)),
+            known => Ok(known),
+        }
+    }
+
+    /// The first time that a read sees at a stream time, and from which on a version is taken.
+    fn first_seen(&self, newest: i64) -> i64 {
+        newest.saturating_sub(self.versions.segments.retention)
     }
 
     /// Puts a version in, or a delete. One that is too old goes to the changelog and nowhere else.
@@ -155,10 +191,8 @@ impl<K: Data, V: Data> VersionedStore<K, V> {
         value: Option<&[u8]>,
         timestamp: i64,
     ) -> Result<VersionPut, StateError> {
-        if self.times.store < 0 {
-            self.times.store = self.versions.newest(overlay)?.unwrap_or(-1);
-        }
-        if self.is_too_old(timestamp) {
+        self.times.store = self.newest(overlay)?;
+        if timestamp < self.first_seen(self.times.store) {
             return Ok(VersionPut::TooOld);
         }
         if timestamp > self.times.store {

@@ -152,6 +152,34 @@ impl Versions {
         Ok((open, None))
     }
 
+    /// The versions of a key that begin at `to` or before and end after `from`, the earliest first; not
+    /// the latest value, and of deletes only those that have an end.
+    pub(super) fn between(
+        &self,
+        overlay: &Overlay,
+        key: &[u8],
+        (from, to): (i64, i64),
+        newest: i64,
+    ) -> Result<Vec<Row>, StateError> {
+        let mut found = Vec::new();
+        if from > to || to < 0 {
+            return Ok(found);
+        }
+        // A version lies in the segment of its end, and ends when the next one begins.
+        for segment in self.segments.segment(from)..=self.segments.segment(newest) {
+            let (start, end) = (row_key(segment, key, 0), row_key(segment, key, to));
+            let range = KeyRange { start: Bound::Included(start), end: Bound::Included(end) };
+            for entry in overlay.scan(self.store, &range, ScanOrder::Forward) {
+                let (key, row) = entry?;
+                let row = read_row(&key, &row);
+                if row.to > from && row.to != NO_END {
+                    found.push(row);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// All values of all keys, from the first segment that is kept at `newest` on: key, from, to,
     /// value.
     pub(super) fn all(
@@ -220,6 +248,14 @@ mod tests {
         value.map(|value| (*from, value))
     }
 
+    /// The values that are valid at some time from `from` to `to`, but for the latest.
+    fn valid_between(versions: &BTreeMap<i64, Option<u8>>, from: i64, to: i64) -> Vec<(i64, u8)> {
+        let ends = versions.keys().skip(1);
+        let ended =
+            versions.iter().zip(ends).filter(|((begin, _), end)| **begin <= to && **end > from);
+        ended.filter_map(|((begin, value), _)| Some((*begin, (*value)?))).collect()
+    }
+
     proptest! {
         /// Whatever is put in, in whatever order, and however often it is committed and segments go:
         /// within the history the versions are those of a plain map.
@@ -267,6 +303,15 @@ mod tests {
                         };
                         prop_assert_eq!(found, valid_at(of_key, time), "key {} at {}", key, time);
                     }
+                    let oldest = (newest - HISTORY).max(0);
+                    let (from, to) = (oldest.max(time - 1_000), time + 500);
+                    let rows = versions.between(&overlay, &bytes, (from, to), newest).unwrap();
+                    let rows = rows.into_iter().filter_map(|row| Some((row.from, row.value?[0])));
+                    prop_assert_eq!(
+                        rows.collect::<Vec<_>>(),
+                        valid_between(of_key, from, to),
+                        "key {} from {} to {}", key, from, to
+                    );
                 }
             }
         }
