@@ -6,6 +6,7 @@ mod records;
 mod stores;
 mod topics;
 mod topologies;
+mod unnamed_state;
 mod windows;
 
 /// Every part of `expected` is in the message.
