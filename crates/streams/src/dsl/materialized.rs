@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::changelog_settings::changelog_settings;
 use super::generated_names::Naming;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
@@ -74,19 +75,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
-    /// Switches the changelog off: the store is lost when its task moves or its process ends.
-    #[doc(alias = "withLoggingDisabled")]
-    pub fn without_changelog(mut self) -> Self {
-        self.changelog = None;
-        self
-    }
-
-    /// Sets one of Kafka's topic configs on the changelog topic.
-    #[doc(alias = "withLoggingEnabled")]
-    pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog.get_or_insert_default().insert(name.into(), value.into());
-        self
-    }
+    changelog_settings!("the changelog", "the store");
 
     /// Keeps values without timestamps, as Kafka's plain key-value stores do. Only for stores of
     /// the Processor API; tables always keep them.
