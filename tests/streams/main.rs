@@ -33,6 +33,7 @@ mod table_joins;
 mod tables;
 mod thread_death;
 mod threads;
+mod time_and_size;
 mod time_to_live;
 mod twins;
 mod versions;

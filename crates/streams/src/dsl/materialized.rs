@@ -90,6 +90,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
     /// store has no cache, and none of windows can be one.
     ///
     /// After a restart the order of use is that of the last writes, as far as they are restored.
+    /// Together with a [time to live](Self::time_to_live) both limits hold: what is over is no entry any
+    /// more, and goes before any that lives.
     ///
     /// ```
     /// use millstream::Materialized;
