@@ -6,6 +6,7 @@ mod bad_input;
 mod broken_stops;
 mod caches;
 mod commits;
+mod dead_letters;
 mod driver;
 mod foreign_key_joins;
 mod full_topics;
