@@ -2,6 +2,7 @@
 
 mod configs;
 mod directories;
+mod many_sessions;
 mod records;
 mod stores;
 mod topics;
