@@ -1,10 +1,10 @@
 //! How the cost of a record grows with the keys of a store and with the windows of a key, and how
-//! long the expiry of a million windows takes. One stream thread on the embedded broker, caches of
-//! 10 MiB, a commit every 10,000 records; CPU of the thread.
+//! long the expiry of a million windows and the merge of a million sessions take. One stream thread on
+//! the embedded broker, caches of 10 MiB, a commit every 10,000 records; CPU of the thread.
 //!
 //! `cargo run --release -p millstream-benches --features rocksdb --bin curves -- [WHAT] [memory|rocksdb]`
-//! WHAT is `tumbling`, `session`, `sliding`, `join`, `expiry` or `bytes`; all by default. `bytes` is the
-//! memory that a window takes; what Kafka Streams takes for the same is told by
+//! WHAT is `tumbling`, `session`, `sliding`, `join`, `expiry`, `merge` or `bytes`; all by default. `bytes`
+//! is the memory that a window takes; what Kafka Streams takes for the same is told by
 //! `tests/kafka/java/src/main/java/millstream/WindowMemory.java`.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the system's clock")]
@@ -51,6 +51,11 @@ fn main() -> Result<(), Failure> {
         if "expiry".contains(&what) {
             for workload in WORKLOADS {
                 expiry(database, workload)?;
+            }
+        }
+        if "merge".contains(&what) {
+            for sessions in [10_000, 100_000, 1_000_000] {
+                merge(database, sessions)?;
             }
         }
         if "bytes".contains(&what) {
@@ -145,6 +150,46 @@ fn bytes(database: &str, workload: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Has one record merge so many sessions of its key, which a program with a shorter gap left in the
+/// changelog.
+fn merge(database: &str, sessions: i64) -> Result<(), Failure> {
+    const BETWEEN: i64 = 10;
+    let broker = EmbeddedBroker::in_memory();
+    let changelog = TopicPartition::new("curves-n-changelog", 0);
+    let topic = NewTopic::new(&*changelog.topic, 1);
+    broker.create_topic(topic.config("cleanup.policy", "compact,delete"))?;
+    let mut producer = broker.producer(ProducerOptions::idempotent("fill"))?;
+    let mut buffer = RecordBuffer::new();
+    // So late that no retention deletes it.
+    let first = 10_000_000_000_000;
+    for number in 0..sessions {
+        // Key, end and start.
+        let time = first + number * BETWEEN;
+        let key = [0i64, time, time].map(i64::to_be_bytes).concat();
+        buffer.push(time, Some(&key), Some(&1i64.to_be_bytes()), &Headers::new());
+        if buffer.size() > 500_000 || number == sessions - 1 {
+            producer.send(&changelog, &mut buffer)?;
+        }
+    }
+    producer.flush()?;
+    let builder = StreamsBuilder::new();
+    let windows = SessionWindows::of_inactivity_gap(LONG).grace(LONG);
+    builder.stream::<i64, i64>("in").group_by_key().windowed_by(windows).count("n");
+    let begin = Instant::now();
+    let mut bench = Bench::on(&broker, database, builder.build()?)?;
+    let (restore, before) = (begin.elapsed(), resident_mb());
+    bench.send("in", 0, first)?;
+    let begin = Instant::now();
+    let (each, longest) = bench.run()?;
+    println!(
+        "{database}\tmerge of {sessions} sessions\trestore {restore:.1?}\tmerge {:.2?} of CPU\tlongest step {longest:.2?}\tuntil committed {:.2?}\t{before} MB before, {} MB at the most",
+        Duration::from_secs_f64(each / 1e9),
+        begin.elapsed(),
+        highest_mb()
+    );
+    Ok(())
+}
+
 fn topology(workload: &str, grace: Duration, logged: bool) -> Result<Topology, Failure> {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<i64, i64>("in");
@@ -185,7 +230,10 @@ struct Bench {
 
 impl Bench {
     fn new(database: &str, topology: Topology) -> Result<Self, Failure> {
-        let broker = EmbeddedBroker::in_memory();
+        Self::on(&EmbeddedBroker::in_memory(), database, topology)
+    }
+
+    fn on(broker: &EmbeddedBroker, database: &str, topology: Topology) -> Result<Self, Failure> {
         for topic in ["in", "other"] {
             broker.create_topic(NewTopic::new(topic, 1).bounded(INPUT))?;
         }
@@ -278,7 +326,16 @@ fn thread_seconds() -> f64 {
 }
 
 fn resident_mb() -> u64 {
+    megabytes("VmRSS:")
+}
+
+/// The most that it ever was.
+fn highest_mb() -> u64 {
+    megabytes("VmHWM:")
+}
+
+fn megabytes(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0u64) / 1024
 }

@@ -178,6 +178,9 @@ impl World {
                     fold.retain(|key, _| !key.starts_with(b"tick"));
                     held.retain(|key, _| !key.starts_with(b"tick"));
                 }
+                if store.most.is_some_and(|most| held.len() > most) {
+                    self.sim.fail(format!("store {name} of task {task} is too large: {held:?}"));
+                }
                 if fold != held {
                     self.sim.fail(format!(
                         "store {name} of task {task}: {held:?}\n its changelog folds to {fold:?}"

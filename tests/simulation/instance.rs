@@ -53,6 +53,7 @@ enum Work {
 impl Sim {
     /// Starts an instance that is down.
     pub fn start(self: &Arc<Self>, slot: usize, broker: &EmbeddedBroker) {
+        self.with(|core| core.calls = 0);
         let (life, state) = self.with_instances(|instances| {
             let instance = &mut instances[slot];
             instance.life += 1;
@@ -123,6 +124,7 @@ impl Sim {
     }
 
     fn work(&self, slot: usize, work: Work) -> Option<Result<Step, Error>> {
+        self.with(|core| core.calls = 0);
         let mut thread = self.with_instances(|instances| {
             let instance = &mut instances[slot];
             instance.status = Status::Stepping;

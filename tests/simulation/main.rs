@@ -17,10 +17,11 @@ mod state;
 mod store_shape;
 mod straight;
 mod trace;
+mod watchdog;
 mod world;
 
 use bug::Bug;
-use runner::{run, run_all, run_and_explain};
+use runner::{run, run_all, run_and_explain, run_within};
 
 /// Seeds that fail when one of the mended bugs is put back: events of the group lost to errors (120,
 /// 484), a read position purged by a successor (143), punctuations committed without offsets (275,
@@ -64,6 +65,15 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(run(seed, None, false).hash, run(seed, None, false).hash, "seed {seed}");
     }
     assert_ne!(run(0, None, false).hash, run(1, None, false).hash);
+}
+
+/// A step that does not end, here by so low a bound that none can, ends the run, which says its seed.
+#[test]
+fn a_seed_that_hangs_is_named() {
+    let run = run_within(7, None, true, 3);
+    assert_eq!(run.failure.as_deref(), Some("hangs: one step made more than 3 calls"));
+    let said = run.to_string();
+    assert!(said.contains("seed 7: hangs") && said.contains("MILLSTREAM_SEED=7 "), "{said}");
 }
 
 /// Asserts that a planted bug is caught within so many seeds.

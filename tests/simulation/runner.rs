@@ -11,10 +11,14 @@ use millstream::broker::BrokerError;
 use crate::bug::Bug;
 use crate::scenario::Scenario;
 use crate::sim::Sim;
+use crate::watchdog::watch;
 use crate::world::World;
 
 /// Lines of a trace that a failure shows.
 const SHOWN: usize = 120;
+
+/// More calls than any step makes that ends.
+const MOST_CALLS: u32 = 100_000;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -46,8 +50,14 @@ impl fmt::Display for Run {
 
 /// Runs a seed.
 pub fn run(seed: u64, bug: Option<Bug>, keeps_lines: bool) -> Run {
+    run_within(seed, bug, keeps_lines, MOST_CALLS)
+}
+
+/// Runs a seed; a step that makes more calls hangs.
+pub fn run_within(seed: u64, bug: Option<Bug>, keeps_lines: bool, most_calls: u32) -> Run {
+    let _watched = watch(seed);
     let scenario = Scenario::of(seed, bug);
-    let sim = Sim::new(scenario.clone(), bug, keeps_lines);
+    let sim = Sim::new(scenario.clone(), bug, keeps_lines, most_calls);
     let lived = catch_unwind(AssertUnwindSafe(|| live(&sim)));
     match lived {
         Ok(Ok(())) => finish(&sim, scenario),

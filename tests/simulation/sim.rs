@@ -23,6 +23,8 @@ pub struct Sim {
     pub bug: Option<Bug>,
     pub clock: ManualClock,
     pub topology: Topology,
+    /// After so many calls in one step it is taken to go on for ever.
+    most_calls: u32,
     core: Mutex<Core>,
     instances: Mutex<Vec<Instance>>,
 }
@@ -40,6 +42,8 @@ pub struct Core {
     /// The broker's machine is out of power, or about to be.
     pub power_fails: bool,
     pub steps: u64,
+    /// Calls since an instance last began a step.
+    pub calls: u32,
     depth: usize,
 }
 
@@ -48,7 +52,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Sim {
-    pub fn new(scenario: Scenario, bug: Option<Bug>, keeps_lines: bool) -> Arc<Self> {
+    pub fn new(
+        scenario: Scenario,
+        bug: Option<Bug>,
+        keeps_lines: bool,
+        most_calls: u32,
+    ) -> Arc<Self> {
         let core = Core {
             random: Random::new(!scenario.seed),
             trace: Trace::new(keeps_lines),
@@ -57,6 +66,7 @@ impl Sim {
             failure: None,
             power_fails: false,
             steps: 0,
+            calls: 0,
             depth: 0,
         };
         let instances = (0..scenario.instances).map(|_| Instance::default());
@@ -64,6 +74,7 @@ impl Sim {
             topology: scenario.program.topology(&scenario),
             bug,
             clock: ManualClock::at(0),
+            most_calls,
             core: Mutex::new(core),
             instances: Mutex::new(instances.collect()),
             scenario,
@@ -99,6 +110,19 @@ impl Sim {
         self.with(|core| {
             core.failure.get_or_insert(reason);
         });
+    }
+
+    /// Counts a call of a client. A step that makes too many of them ends here, and the run with it.
+    pub fn count_call(&self) {
+        let calls = self.with(|core| {
+            core.calls += 1;
+            core.calls
+        });
+        if calls > self.most_calls {
+            let reason = format!("hangs: one step made more than {} calls", self.most_calls);
+            self.fail(reason.clone());
+            panic!("{reason}");
+        }
     }
 
     /// Instances that can be stepped now.

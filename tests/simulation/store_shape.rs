@@ -11,6 +11,8 @@ pub enum Shape {
     Plain,
     /// With the timestamp in front of the value.
     Timestamped,
+    /// As that, each behind a byte that says that it is no part of the index of their times.
+    Expiring,
     /// In chains of versions; judged by what joins find in them.
     Versions,
     /// With the number of the segment in front of the key, and perhaps an index of their times.
@@ -30,6 +32,8 @@ pub struct KeptStore {
     pub shape: Shape,
     /// Whether a straight run leaves the same in it.
     pub compared: bool,
+    /// How many entries a task may keep.
+    pub most: Option<usize>,
 }
 
 /// The entries of a store, or of a changelog, as the changelog has the keys and the store the values.
@@ -37,7 +41,7 @@ pub type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl KeptStore {
     pub fn new(name: impl Into<String>, shape: Shape) -> Self {
-        Self { name: name.into(), shape, compared: true }
+        Self { name: name.into(), shape, compared: true, most: None }
     }
 
     pub fn table(name: impl Into<String>) -> Self {
@@ -71,7 +75,7 @@ impl Shape {
             };
             let is_timestamped = match self {
                 Self::Plain | Self::Versions => false,
-                Self::Timestamped => true,
+                Self::Timestamped | Self::Expiring => true,
                 Self::Windows { timestamped, .. } => timestamped,
             };
             let mut bytes = Vec::new();
@@ -88,9 +92,13 @@ impl Shape {
     pub fn held<'a>(self, entries: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Entries {
         let in_front = match self {
             Self::Plain | Self::Timestamped | Self::Versions => 0,
+            Self::Expiring => 1,
             Self::Windows { indexed, .. } => 8 + usize::from(indexed),
         };
-        let is_index = |key: &[u8]| in_front == 9 && key.get(8) != Some(&0);
+        let is_index = |key: &[u8]| match in_front {
+            0 | 8 => false,
+            _ => key.get(in_front - 1) != Some(&0),
+        };
         let stored = entries.filter(|(key, _)| !is_index(key));
         stored.map(|(key, value)| (key[in_front..].to_vec(), value.to_vec())).collect()
     }

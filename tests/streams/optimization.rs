@@ -1,6 +1,10 @@
 //! `topology.optimization`: other topics, the same results.
 
-use millstream::{Config, ErrorPolicy, Optimization, Record, StreamsBuilder, Topic, Topology};
+use std::time::Duration;
+
+use millstream::{
+    Config, ErrorPolicy, JoinWindows, Optimization, Record, StreamsBuilder, Topic, Topology,
+};
 
 use crate::rig::{CLOSE, Rig, block_on, config};
 
@@ -84,4 +88,40 @@ fn what_reads_the_same_behind_one_change_of_keys_shares_a_topic() {
     let repartitions: Vec<_> =
         topics.iter().filter(|topic| topic.ends_with("-repartition")).collect();
     assert_eq!(repartitions, ["merge-first-repartition", "merge-third-repartition"]);
+}
+
+/// A stream joined with itself behind a new key: each side is repartitioned.
+fn itself() -> Topology {
+    let builder = StreamsBuilder::new();
+    let keyed = builder.stream::<String, String>("in").select_key(|_, _| "k".to_owned());
+    let windows = JoinWindows::of_time_difference(Duration::from_millis(10));
+    keyed.join(&keyed, windows, "itself", |_, a, b| a + &b).to("out");
+    builder.build().unwrap()
+}
+
+/// The two repartition topics become one, and what is then joined with itself keeps one store.
+#[test]
+fn a_self_join_behind_a_merged_topic_keeps_one_store() {
+    let written = itself();
+    let both = [
+        (Optimization::None, 2, 2),
+        (Optimization::MergeRepartitionTopics, 1, 2),
+        // Its sides are two topics, and so two streams.
+        (Optimization::SingleStoreSelfJoin, 2, 2),
+        (Optimization::All, 1, 1),
+    ];
+    for (optimization, repartitions, changelogs) in both {
+        let topics = written.optimized(optimization).topics("app");
+        let repartition = topics.iter().flat_map(|sub| &sub.repartition_topics).count();
+        let changelog = topics.iter().flat_map(|sub| &sub.changelog_topics).count();
+        assert_eq!((repartition, changelog), (repartitions, changelogs), "{optimization:?}");
+        let rig = Rig::new(1);
+        let config = config("itself").with_topology_optimization(optimization);
+        let app = rig.run(&written, config.with_statestore_cache_max_bytes(0));
+        rig.send("in", "a:1@0 b:2@5 c:3@20");
+        let mut rows = rig.rows("out", 5);
+        rows.sort();
+        assert_eq!(rows, ["k:11", "k:12", "k:21", "k:22", "k:33"], "{optimization:?}");
+        app.close(CLOSE).unwrap();
+    }
 }

@@ -281,7 +281,8 @@ fn a_join_repartitions_to_as_many_partitions_as_its_table_has() {
 #[test]
 fn a_stream_of_null_keys_meets_a_table() {
     let nulls = |s: KStream<String, String>| {
-        let letters = s.filter(|_, v| v.as_str() >= "a").map(|k, v| (Some(k), v)).to_table("t");
+        let letters = s.filter(|_, v| v.as_str() >= "a").map(|k, v| (Some(k), v));
+        let letters = letters.to_table("t").named("letters");
         let numbers = s.filter(|_, v| v.as_str() < "a");
         (numbers.map(|k, v| ((k != "-").then_some(k), v)), letters)
     };

@@ -31,6 +31,8 @@ enum Built {
 }
 
 pub(super) fn build(builder: &StreamsBuilder, operators: &[Operator]) {
+    // Java's side leaves names out by chance.
+    builder.take_over_generated_names();
     let mut built = Vec::new();
     for operator in operators {
         let next = Builder { builder, operator, built: &built }.build();

@@ -88,6 +88,7 @@ pub(super) fn repartition_named(b: &StreamsBuilder) {
 }
 
 pub(super) fn repartition_unnamed(b: &StreamsBuilder) {
+    b.take_over_generated_names();
     let input = strings(b, "in");
     input.repartition(Repartitioned::unnamed()).to("out");
 }

@@ -20,6 +20,7 @@ pub struct Site {
 impl Site {
     /// What becomes of a call. Others may go on meanwhile.
     pub fn fate(&self, call: Call) -> Fate {
+        self.sim.count_call();
         let (fate, stalls) = self.sim.with(|core| {
             if !core.chaos {
                 return (Fate::Done, false);

@@ -2,10 +2,12 @@
 
 mod configs;
 mod directories;
+mod many_sessions;
 mod records;
 mod stores;
 mod topics;
 mod topologies;
+mod unnamed_state;
 mod windows;
 
 /// Every part of `expected` is in the message.

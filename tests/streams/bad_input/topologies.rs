@@ -1,10 +1,6 @@
 //! Topologies that cannot be built.
 
-use std::time::Duration;
-
-use millstream::{
-    JoinWindows, KStream, KTable, Materialized, Repartitioned, StreamJoined, StreamsBuilder,
-};
+use millstream::{KStream, KTable, Materialized, Repartitioned, StreamsBuilder};
 
 use super::assert_says;
 
@@ -73,29 +69,6 @@ const CASES: &[Case] = &[
         "a cycle over a repartition topic",
         |builder| input(builder).select_key(|_, v| v.clone()).repartition("r").to("in"),
         &["topic 'in'", "for ever"],
-    ),
-    (
-        "state without a name",
-        |builder| {
-            let table = builder.table::<String, String>("in", Materialized::unnamed());
-            table.group_by(|k, v| (k.clone(), v)).count(Materialized::unnamed()).to("out");
-        },
-        &[
-            "'in-STATE-STORE-0000000000' has no name of its own",
-            "'KTABLE-AGGREGATE-STATE-STORE-0000000004' has no name of its own",
-            "builder.take_over_generated_names()",
-        ],
-    ),
-    (
-        "a join without a name",
-        |builder| {
-            let other = builder.stream::<String, String>("other");
-            let windows = JoinWindows::of_time_difference(Duration::from_secs(1));
-            input(builder)
-                .join(&other, windows, StreamJoined::unnamed(), |_, v, v2| v + &v2)
-                .to("out");
-        },
-        &["'KSTREAM-MERGE-0000000006' has no name of its own", "a-name"],
     ),
     (
         "a sink without parents",

@@ -1,6 +1,6 @@
 //! Windows and times that make no sense, or too much of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use millstream::testing::{DriverOptions, TopologyTestDriver};
 use millstream::{
@@ -163,54 +163,6 @@ fn a_record_from_the_far_future_closes_everything_unless_it_is_limited() {
     assert_eq!(limited.dropped_records(), 2);
     let lines = lines_with("max.stream.time.advance.ms");
     assert!(lines[0].contains(&year.to_string()) && lines[0].contains("in-0@1"), "{lines:?}");
-}
-
-fn sessions(gap: Duration) -> Topology {
-    let builder = StreamsBuilder::new();
-    let grouped = builder.stream::<String, String>("in").group_by_key();
-    let windows = SessionWindows::of_inactivity_gap(gap).grace(Duration::from_secs(1_000_000));
-    let counts = grouped.windowed_by(windows).count("n").to_stream();
-    counts.filter(|_, n| n.is_some()).map(|w, n| (w.key, n)).to("out");
-    builder.build().unwrap()
-}
-
-/// Later than the wall clock, so that no topic's retention deletes it.
-const BASE: i64 = 10_000_000_000_000;
-
-/// Merges `many` sessions by one record: the program has got a longer gap. Gives how long that took.
-fn merge(many: i64) -> Duration {
-    let rig = Rig::new(1);
-    let app = rig.run(&sessions(ms(1)), config("merge"));
-    let rows = (0..many).map(|n| Record::new("a".to_owned(), "x".to_owned(), BASE + 3 * n));
-    rig.send_records(&Topic::<String, String>::new("in"), rows);
-    rig.counts("out", 1);
-    let all = app.session_store::<String, i64>("n").unwrap();
-    while block_on(all.fetch_all(..)).unwrap().len() as i64 != many {
-        std::thread::yield_now();
-    }
-    app.close(CLOSE).unwrap();
-    let app = rig.run(&sessions(ms(u64::MAX)), config("merge"));
-    let begun = Instant::now();
-    rig.send("in", &format!("a:x@{}", BASE + 1));
-    let all = app.session_store::<String, i64>("n").unwrap();
-    let merged = loop {
-        let merged = block_on(all.fetch_all(..)).unwrap();
-        if merged.len() == 1 {
-            break merged;
-        }
-    };
-    let took = begun.elapsed();
-    let window = SessionWindow { start: BASE, end: BASE + 3 * (many - 1) };
-    assert_eq!(merged, [(Windowed { key: "a".to_owned(), window }, many + 1)]);
-    app.close(CLOSE).unwrap();
-    took
-}
-
-#[test]
-fn a_merge_of_many_sessions_costs_what_they_are() {
-    let (few, many) = (merge(2_000), merge(16_000));
-    // Were it quadratic, it would be 64 times as long.
-    assert!(many < few * 8 * 3 + ms(500), "{few:?} for 2000, {many:?} for 16000");
 }
 
 #[test]

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::changelog_settings::changelog_settings;
+
 /// What happens when a buffer is full: [`EmitEarlyWhenFull`] or [`ShutDownWhenFull`].
 pub trait WhenFull: 'static {
     /// Whether the application ends.
@@ -104,19 +106,7 @@ impl<F> BufferConfig<F> {
         self.when_full()
     }
 
-    /// Switches the changelog off: what is held back is lost when its task moves or its process
-    /// ends.
-    #[doc(alias = "withLoggingDisabled")]
-    pub fn without_changelog(self) -> Self {
-        Self { changelog: None, ..self }
-    }
-
-    /// Sets one of Kafka's topic configs on the changelog topic.
-    #[doc(alias = "withLoggingEnabled")]
-    pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog.get_or_insert_default().insert(name.into(), value.into());
-        self
-    }
+    changelog_settings!("the changelog", "what is held back");
 
     fn when_full<F2>(self) -> BufferConfig<F2> {
         let Self { max_records, max_bytes, changelog, when_full: _ } = self;

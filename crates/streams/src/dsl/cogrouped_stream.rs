@@ -216,13 +216,21 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
         store: impl Into<Materialized<K, A>>,
         initializer: impl Fn() -> A + Send + Sync + 'static,
     ) -> KTable<K, A> {
-        let store = store.into();
+        let store = self.named_store(store);
         let (name, initializer): (_, Initializer<A>) = (store.name.clone(), Arc::new(initializer));
         self.table(
             &name,
             |graph, users, table| store.attach_to(graph, users, table),
             move |aggregation, setup, _| aggregation.plain(setup.stores[0], initializer.clone()),
         )
+    }
+
+    /// The store that an aggregation is given, under the next generated name if it has none.
+    pub(super) fn named_store(&self, store: impl Into<Materialized<K, A>>) -> Materialized<K, A> {
+        let mut store = store.into();
+        let (graph, call) = (&mut self.graph.borrow_mut(), ".aggregate(\"a-name\", ..)");
+        store.settle_name(graph, "COGROUPKSTREAM-AGGREGATE-", call);
+        store
     }
 
     /// Adds the nodes of all streams and the one that merges them; `attach` gives them their store.

@@ -33,7 +33,8 @@ impl<K: Wire, V: Wire> KTable<K, V> {
     ///
     /// `.named(..)` names the topics and the store with them:
     /// `<application.id>-<name>-subscription-registration-topic`, `…-subscription-response-topic` and
-    /// `…-subscription-store-changelog`; without a name they change with the operators before them.
+    /// `…-subscription-store-changelog`. A join without a name is refused, since they would change with
+    /// the operators before it.
     /// Behind what needs the result's old values it must be `.materialized(..)`.
     ///
     /// ```
@@ -207,6 +208,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             (Companion::Node(resolver), "-subscription-response-resolver".into()),
             (Companion::Node(result), "-result".into()),
         ];
+        graph.refuse_unless_named(result, ".join_on_foreign_key(..).named(\"a-name\")");
         drop(graph);
         KTable::new(self.graph.clone(), result)
     }

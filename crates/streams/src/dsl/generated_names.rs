@@ -91,16 +91,6 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 }
 
-impl Graph {
-    /// Notes that the state of `name` has a generated name. `what` is the call with one of its own.
-    pub(super) fn refuse_unnamed(&mut self, name: &str, what: &str) {
-        let problem = format!(
-            "the state of '{name}' has no name of its own: the one that is generated changes when operators before it come or go, and what it held is then lost; write `{what}` (a program that takes over the topics of one in Java that named nothing says `builder.take_over_generated_names()`)"
-        );
-        self.unnamed.push(problem);
-    }
-}
-
 impl StreamsBuilder {
     /// Says that the program takes over a Java program's state under generated names, so that
     /// [`Materialized::unnamed`] is allowed. Such a program must not be changed: the names count the

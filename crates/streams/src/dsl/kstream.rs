@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::repartition::{add_repartition, sink_kind};
-use super::{Branches, GroupedStream, KTable, Materialized, Repartitioned};
-use crate::codec::{Data, Wire, WireCodec};
+use super::repartition::sink_kind;
+use super::{Branches, GroupedStream, KTable, Materialized};
+use crate::codec::{Data, Wire};
 use crate::error::BoxError;
 use crate::operators::{self, Predicates};
 use crate::processor::{Node, SinkFormats};
@@ -382,46 +382,6 @@ impl<K: Data, V: Data> KStream<K, V> {
         graph.add(name, vec![self.node], NodeKind::Sink { topic: SinkTopic::Extracted, factory });
     }
 
-    /// Sends the stream through a topic of the application's own, partitioned by its present key.
-    /// Records without a key are dropped, unless a left or outer join stands behind, which takes them.
-    ///
-    /// ```
-    /// # use millstream::testing::check;
-    /// check(|s| s.select_key(|_, v| v.clone()).repartition("by-value"), "a:1", "1:1");
-    /// ```
-    #[doc(alias = "through")]
-    pub fn repartition(&self, how: impl Into<Repartitioned>) -> Self
-    where
-        K: Wire,
-        V: Wire,
-    {
-        let how = how.into();
-        let mut graph = self.graph.borrow_mut();
-        let base = how.name.unwrap_or_else(|| graph.new_name("KSTREAM-REPARTITION-"));
-        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
-        if let Some(spec) = graph.repartitions.last_mut() {
-            // What is asked for is made, whatever may be optimized.
-            spec.nodes = None;
-        }
-        drop(graph);
-        Self::new(self.graph.clone(), node, false)
-    }
-
-    /// Adds a repartitioning whose records are read as `R`.
-    pub(super) fn add_repartition<R: Wire>(
-        &self,
-        graph: &mut Graph,
-        base: &str,
-        partitions: Option<u32>,
-    ) -> usize
-    where
-        K: Wire,
-        V: Wire,
-    {
-        let (written, read) = (Topic::<K, V>::new(base), WireCodec::<R>::shared());
-        add_repartition(graph, self.node, base, partitions, written, read)
-    }
-
     /// The stream as a table, kept in the store that `store` names: the latest value of each key.
     /// A value that is null (the `None` of an `Option`) deletes; a null key is dropped.
     ///
@@ -452,6 +412,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         graph.keyed.push(node);
         if repartitioned {
             graph.name_repartition_after(node, parent);
+            let base = graph.nodes[node].name.clone();
+            graph.refuse_unnamed_topic(Some(node), &base, ".to_table(..).named(\"a-name\")");
         }
         drop(graph);
         KTable::new(self.graph.clone(), node)

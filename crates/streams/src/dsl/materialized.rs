@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use millstream_state::StateBackend;
 
+use super::changelog_settings::changelog_settings;
 use super::generated_names::Naming;
 use crate::codec::{Codec, Data, StoredWindow, WindowStoreCodec, Wire, WireCodec};
 use crate::processor::{KeyValueStore, Segments, StoreHandle, VersionedStore};
@@ -79,19 +80,7 @@ impl<K: Data, V: Data> Materialized<K, V> {
         self
     }
 
-    /// Switches the changelog off: the store is lost when its task moves or its process ends.
-    #[doc(alias = "withLoggingDisabled")]
-    pub fn without_changelog(mut self) -> Self {
-        self.changelog = None;
-        self
-    }
-
-    /// Sets one of Kafka's topic configs on the changelog topic.
-    #[doc(alias = "withLoggingEnabled")]
-    pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog.get_or_insert_default().insert(name.into(), value.into());
-        self
-    }
+    changelog_settings!("the changelog", "the store");
 
     /// Keeps values without timestamps, as Kafka's plain key-value stores do. Only for stores of
     /// the Processor API; tables always keep them.
@@ -106,6 +95,8 @@ impl<K: Data, V: Data> Materialized<K, V> {
     /// store has no cache, and none of windows can be one.
     ///
     /// After a restart the order of use is that of the last writes, as far as they are restored.
+    /// Together with a [time to live](Self::time_to_live) both limits hold: what is over is no entry any
+    /// more, and goes before any that lives.
     ///
     /// ```
     /// use millstream::Materialized;

@@ -3,6 +3,7 @@
 mod branches;
 mod buffer_config;
 mod builder;
+mod changelog_settings;
 mod cogrouped_stream;
 mod flat_map;
 mod foreign_key_joins;

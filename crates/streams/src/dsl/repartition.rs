@@ -1,7 +1,8 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use crate::codec::{Codec, Data};
+use super::KStream;
+use crate::codec::{Codec, Data, Wire, WireCodec};
 use crate::operators;
 use crate::processor::SinkFormats;
 use crate::topic::Topic;
@@ -24,8 +25,10 @@ impl Repartitioned {
         Self { name: Some(name.into()), partitions: None }
     }
 
-    /// A topic whose name is generated, and changes when operators before it come or go: what is
-    /// in flight is then left behind. Give a name in a program that is to be changed.
+    /// A topic whose name is generated, as in a Java program that gives none. It would change when
+    /// operators before it come or go, and what is in flight would be left behind: refused by
+    /// [`build`](crate::StreamsBuilder::build) unless the builder
+    /// [takes over generated names](crate::StreamsBuilder::take_over_generated_names).
     pub fn unnamed() -> Self {
         Self::default()
     }
@@ -41,6 +44,44 @@ impl Repartitioned {
 impl From<&str> for Repartitioned {
     fn from(name: &str) -> Self {
         Self::named(name)
+    }
+}
+
+impl<K: Wire, V: Wire> KStream<K, V> {
+    /// Sends the stream through a topic of the application's own, partitioned by its present key.
+    /// Records without a key are dropped, unless a left or outer join stands behind, which takes them.
+    ///
+    /// ```
+    /// # use millstream::testing::check;
+    /// check(|s| s.select_key(|_, v| v.clone()).repartition("by-value"), "a:1", "1:1");
+    /// ```
+    #[doc(alias = "through")]
+    pub fn repartition(&self, how: impl Into<Repartitioned>) -> Self {
+        let how = how.into();
+        let mut graph = self.graph.borrow_mut();
+        let base = how.name.unwrap_or_else(|| {
+            let base = graph.new_name("KSTREAM-REPARTITION-");
+            graph.refuse_unnamed_topic(None, &base, ".repartition(\"a-name\")");
+            base
+        });
+        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
+        if let Some(spec) = graph.repartitions.last_mut() {
+            // What is asked for is made, whatever may be optimized.
+            spec.nodes = None;
+        }
+        drop(graph);
+        Self::new(self.graph.clone(), node, false)
+    }
+
+    /// Adds a repartitioning whose records are read as `R`.
+    pub(super) fn add_repartition<R: Wire>(
+        &self,
+        graph: &mut Graph,
+        base: &str,
+        partitions: Option<u32>,
+    ) -> usize {
+        let (written, read) = (Topic::<K, V>::new(base), WireCodec::<R>::shared());
+        add_repartition(graph, self.node, base, partitions, written, read)
     }
 }
 

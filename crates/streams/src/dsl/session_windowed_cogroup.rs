@@ -64,7 +64,7 @@ impl<K: Wire, A: Data> SessionWindowedCogroup<K, A> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         merger: impl Fn(&K, A, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K, SessionWindow>, A> {
-        let (store, windows) = (store.into(), self.windows);
+        let (store, windows) = (self.cogroup.named_store(store), self.windows);
         let spec = WindowStoreSpec::of_sessions(windows, EmitStrategy::default());
         let (initializer, merger): (Initializer<A>, Merger<K, A>) =
             (Arc::new(initializer), Arc::new(merger));

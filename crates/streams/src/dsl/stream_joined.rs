@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use millstream_state::StateBackend;
 
+use super::changelog_settings::changelog_settings;
+
 /// How two streams are joined: the name of the join, after which its stores and topics are called, and
 /// what is logged (Kafka's `StreamJoined`). A plain name does.
 ///
@@ -46,20 +48,7 @@ impl StreamJoined {
         self
     }
 
-    /// Switches the changelogs off: what waits to be joined is lost when its task moves or its process
-    /// ends.
-    #[doc(alias = "withLoggingDisabled")]
-    pub fn without_changelog(mut self) -> Self {
-        self.changelog = None;
-        self
-    }
-
-    /// Sets one of Kafka's topic configs on the changelog topics.
-    #[doc(alias = "withLoggingEnabled")]
-    pub fn changelog_config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.changelog.get_or_insert_default().insert(name.into(), value.into());
-        self
-    }
+    changelog_settings!("the changelogs", "what waits to be joined");
 }
 
 impl From<&str> for StreamJoined {

@@ -114,11 +114,9 @@ impl<K: Wire, V: Wire> KStream<K, V> {
     ) -> KStream<K, R> {
         let f = Arc::new(f);
         let mut graph = self.graph.borrow_mut();
-        let source = self.key_changed.then(|| {
-            // Without a name of its own the topic is called after what is repartitioned.
-            let base = graph.nodes[self.node].name.clone();
-            self.add_repartition::<V>(&mut graph, &base, None)
-        });
+        // Without a name of its own the topic is called after what is repartitioned.
+        let base = graph.nodes[self.node].name.clone();
+        let source = self.key_changed.then(|| self.add_repartition::<V>(&mut graph, &base, None));
         let name = graph.new_name(prefix);
         let mut reads = vec![table.node];
         if !Rc::ptr_eq(&self.graph, &table.graph) {
@@ -144,6 +142,12 @@ impl<K: Wire, V: Wire> KStream<K, V> {
                 f: Arc::new(joiner),
             })
         });
+        if let Some(source) = source {
+            graph.name_repartition_after(node, source);
+        }
+        if source.is_some() && graph.has_generated_name(self.node) {
+            graph.refuse_unnamed_topic(Some(node), &base, ".join_table(..).named(\"a-name\")");
+        }
         if let Some((_, name)) = grace {
             let store = graph.add_store(StoreSpec {
                 name: format!("{name}-Buffer"),
@@ -167,9 +171,6 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         graph.nodes[node].reads = reads;
         graph.nodes[node].takes_null_keys = keeps_null_keys;
         graph.keyed.push(node);
-        if let Some(source) = source {
-            graph.name_repartition_after(node, source);
-        }
         drop(graph);
         KStream::new(self.graph.clone(), node, false)
     }

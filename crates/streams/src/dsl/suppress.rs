@@ -63,12 +63,8 @@ impl<K: Wire, V: Wire> KTable<K, V> {
                 (name, store)
             }
             None => {
-                let problem = format!(
-                    "the suppression behind '{}' keeps what it holds back under its name, and has none: write `.suppress(Suppressed::…(..).named(\"a-name\"))`",
-                    graph.nodes[self.node].name
-                );
-                graph.unnamed.push(problem);
                 let name = graph.new_name("KTABLE-SUPPRESS-");
+                graph.refuse_unnamed(&name, ".suppress(Suppressed::…(..).named(\"a-name\"))");
                 (name, graph.new_name("KTABLE-SUPPRESS-STATE-STORE-"))
             }
         };

@@ -51,7 +51,7 @@ impl<K: Wire, A: Data> TimeWindowedCogroup<K, A> {
         store: impl Into<Materialized<K, A>>,
         initializer: impl Fn() -> A + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
-        let (store, emit) = (store.into(), EmitStrategy::default());
+        let (store, emit) = (self.cogroup.named_store(store), EmitStrategy::default());
         self.cogroup.report(&store.name, self.windows.problem(emit));
         let (spec, windows) = (self.windows.store_spec(emit), self.windows.clone());
         let (name, initializer): (_, Initializer<A>) = (store.name.clone(), Arc::new(initializer));

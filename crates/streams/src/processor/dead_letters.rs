@@ -6,7 +6,7 @@ use crate::processor::{Origin, Output, TopicHandle};
 /// Room for what is said of a failure, in bytes.
 const WORDS: usize = 16 * 1024;
 
-/// Where records go that are skipped (Kafka's dead letter queue, KIP-1034): key, value, timestamp and
+/// Where records go that fail (Kafka's dead letter queue, KIP-1034): key, value, timestamp and
 /// headers as they were read, and what went wrong in headers.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {

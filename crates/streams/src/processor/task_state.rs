@@ -131,6 +131,27 @@ impl TaskState {
         }
     }
 
+    /// Writes the dead letter of a record whose failure was handed up; says whether there is a topic for
+    /// it. What was at work may be another record by now.
+    pub(crate) fn write_last_letter(
+        &self,
+        failure: &RecordFailure,
+        output: &mut dyn Output,
+    ) -> bool {
+        let Some(dead_letters) = &self.dead_letters else { return false };
+        let place = |source: &TopicPartition| {
+            *source.topic == *failure.topic && source.partition == failure.partition
+        };
+        let source = self.sources.iter().position(place);
+        let origin = Origin {
+            source: source.map_or(u32::MAX, |source| source as u32),
+            offset: failure.offset,
+            ..self.origin.clone()
+        };
+        dead_letters.write(failure, &origin, output);
+        true
+    }
+
     /// Counts a record dropped by a rule of an operator, and says why.
     #[cold]
     pub(crate) fn drop_record(&mut self, node: &str, reason: &str) {

@@ -13,6 +13,7 @@ mod global_task;
 mod guarded;
 mod idle_time;
 mod internal_topics;
+mod last_letter;
 mod metrics;
 mod partition_queue;
 mod persistence;

@@ -371,6 +371,10 @@ impl StreamThread {
                 self.rebuild(cause);
                 return Ok(());
             }
+            Error::Record(failure) => {
+                self.write_dead_letter(failure);
+                return Err(error);
+            }
             _ => return Err(error),
         };
         // A position before the log: others have the task, and what they committed is deleted.

@@ -13,10 +13,7 @@ use crate::error::TopologyError;
 impl Graph {
     /// Checks the graph and divides it. All problems are reported together.
     pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
-        let mut problems = match self.takes_generated_names {
-            true => Vec::new(),
-            false => self.unnamed.clone(),
-        };
+        let mut problems = self.unnamed_problems();
         problems.extend(self.problems.iter().cloned());
         if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
             problems.push(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use millstream_state::StateBackend;
 
 use super::names::{generated_name, generated_parts, is_generated, repartition_topic};
+use super::unnamed::Unnamed;
 use crate::processor::{
     Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
 };
@@ -83,6 +84,8 @@ pub(crate) struct TableWindows {
 pub(crate) struct NodeSpec {
     pub(crate) name: String,
     pub(crate) kind: NodeKind,
+    /// Whether its name was given to it later, whatever it is.
+    pub(crate) is_named: bool,
     pub(crate) parents: Vec<usize>,
     /// Stores it uses, by number.
     pub(crate) stores: Vec<usize>,
@@ -208,8 +211,8 @@ pub(crate) struct Graph {
     pub(crate) inner_joins: Vec<InnerJoin>,
     /// Sources of global stores.
     pub(crate) globals: Vec<usize>,
-    /// What is wrong with state that has no name of its own, unless the program may have such.
-    pub(crate) unnamed: Vec<String>,
+    /// State that has no name of its own.
+    pub(super) unnamed: Vec<Unnamed>,
     pub(crate) takes_generated_names: bool,
     pub(crate) problems: Vec<String>,
     index: usize,
@@ -279,6 +282,7 @@ impl Graph {
         self.nodes.push(NodeSpec {
             name,
             kind,
+            is_named: false,
             parents,
             stores: Vec::new(),
             reads: Vec::new(),
@@ -343,6 +347,8 @@ impl Graph {
 
     /// Gives a node a name of its own, and those called after it names that go with it.
     pub(crate) fn rename(&mut self, node: usize, name: &str) {
+        self.is_named_now(node);
+        self.nodes[node].is_named = true;
         name.clone_into(&mut self.nodes[node].name);
         for (companion, suffix) in self.nodes[node].companions.clone() {
             let name = format!("{name}{suffix}");

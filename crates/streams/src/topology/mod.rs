@@ -11,6 +11,7 @@ mod optimize;
 mod partitions;
 mod sub_topologies;
 mod table_values;
+mod unnamed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -36,6 +36,14 @@ impl TopicRef {
     }
 }
 
+/// Whether the DSL made a name up: one of its prefixes and a number, with whatever behind them.
+pub(super) fn is_made_up(name: &str) -> bool {
+    let of_dsl = ["KSTREAM-", "KTABLE-", "COGROUPKSTREAM-"].iter().any(|dsl| name.starts_with(dsl));
+    let is_number =
+        |part: &str| part.len() >= 10 && part.bytes().take(10).all(|byte| byte.is_ascii_digit());
+    of_dsl && name.split('-').any(is_number)
+}
+
 /// Whether a repartition topic's name was generated; its nodes then have generated names too
 /// (Kafka's pattern `KSTREAM.*-[0-9]{10}`).
 pub(crate) fn is_generated(name: &str) -> bool {

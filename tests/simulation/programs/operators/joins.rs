@@ -52,7 +52,7 @@ impl StreamJoin {
         }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         let windows = JoinWindows::of_time_difference(Duration::ZERO)
             .before(self.before)
             .after(self.after)
@@ -117,27 +117,36 @@ pub struct TableLookup {
     left: bool,
     /// For how long versions of rows are kept, in milliseconds.
     history: Option<u64>,
+    /// For how long records wait for the rows of their time, where there are versions.
+    grace: Option<u64>,
 }
 
 impl TableLookup {
     pub(super) fn choose(random: &mut Random) -> Self {
         let history = random.pick(&[None, None, Some(50), Some(10_000), Some(200_000)]);
-        Self { left: random.chance(500), history }
+        let grace = random.pick(&[None, Some(0), Some(20), Some(50)]);
+        Self { left: random.chance(500), history, grace: history.and(grace) }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         let name = format!("rows-{n}");
         let store = match self.history {
             Some(history) => Materialized::versioned(name, Duration::from_millis(history)),
             None => Materialized::new(name),
         };
         let rows = sides.right.map_values(|value| row(&value)).to_table(store);
-        let joined = if self.left {
-            sides
-                .left
-                .left_join_table(&rows, |_, left, row| pair(Some(&left), row.flatten().as_deref()))
-        } else {
-            sides.left.join_table(&rows, |_, left, row| pair(Some(&left), row.as_deref()))
+        let inner =
+            |_: &String, left: String, row: Option<String>| pair(Some(&left), row.as_deref());
+        let outer = |_: &String, left: String, row: Option<Option<String>>| {
+            pair(Some(&left), row.flatten().as_deref())
+        };
+        let (stream, name) = (&sides.left, format!("lookup-{n}"));
+        let grace = self.grace.map(Duration::from_millis);
+        let joined = match (self.left, grace) {
+            (false, None) => stream.join_table(&rows, inner),
+            (true, None) => stream.left_join_table(&rows, outer),
+            (false, Some(grace)) => stream.join_table_with_grace(&rows, grace, name, inner),
+            (true, Some(grace)) => stream.left_join_table_with_grace(&rows, grace, name, outer),
         };
         write(&joined, n);
     }
@@ -145,6 +154,9 @@ impl TableLookup {
     pub(super) fn stores(self, n: usize) -> Vec<KeptStore> {
         let shape = if self.history.is_some() { Shape::Versions } else { Shape::Timestamped };
         let rows = KeptStore::new(format!("rows-{n}"), shape);
-        vec![if self.history.is_some() { rows.alone() } else { rows }]
+        let mut stores = vec![if self.history.is_some() { rows.alone() } else { rows }];
+        // It knows offsets, as a suppression's does.
+        stores.extend(self.grace.map(|_| KeptStore::buffer(format!("lookup-{n}-Buffer"))));
+        stores
     }
 }

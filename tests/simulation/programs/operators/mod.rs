@@ -1,8 +1,10 @@
 //! One or two operators behind the same input, with settings that a seed chooses. What comes out and
 //! what the stores hold is compared with a straight run.
 
+mod by_hand;
 mod event_time;
 mod joins;
+mod limits;
 mod tables;
 mod windows;
 
@@ -12,8 +14,10 @@ use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::store_shape::KeptStore;
 
+use by_hand::ByHand;
 pub use event_time::EventTime;
 use joins::{StreamJoin, TableLookup};
+use limits::Limited;
 use tables::{ForeignKey, Limit, TableJoin};
 use windows::Windowed;
 
@@ -29,6 +33,8 @@ pub enum Operator {
     TableJoin(TableJoin),
     ForeignKey(ForeignKey),
     Limit(Limit),
+    Limited(Limited),
+    ByHand(ByHand),
 }
 
 /// How what comes out of an operator is compared with what came out of the straight run.
@@ -57,7 +63,8 @@ pub struct Operators {
 }
 
 /// The input as operators see it.
-struct Sides {
+struct Sides<'a> {
+    builder: &'a StreamsBuilder,
     left: KStream<String, String>,
     right: KStream<String, String>,
     all: KStream<String, String>,
@@ -65,17 +72,19 @@ struct Sides {
 
 impl Operator {
     fn choose(random: &mut Random) -> Self {
-        match random.below(10) {
+        match random.below(14) {
             0..4 => Self::Windowed(Windowed::choose(random)),
             4..7 => Self::StreamJoin(StreamJoin::choose(random)),
             7 => Self::TableLookup(TableLookup::choose(random)),
             8 => Self::TableJoin(TableJoin::choose(random)),
-            _ => Self::Limit(Limit::choose(random)),
+            9 => Self::Limit(Limit::choose(random)),
+            10..12 => Self::Limited(Limited::choose(random)),
+            _ => Self::ByHand(ByHand::choose(random)),
         }
     }
 
     /// Adds it to a topology; `n` tells what it makes from what others make.
-    fn add(self, sides: &Sides, n: usize) {
+    fn add(self, sides: &Sides<'_>, n: usize) {
         match self {
             Self::Windowed(windowed) => windowed.add(sides, n),
             Self::StreamJoin(join) => join.add(sides, n),
@@ -83,6 +92,8 @@ impl Operator {
             Self::TableJoin(join) => join.add(sides, n),
             Self::ForeignKey(join) => join.add(sides, n),
             Self::Limit(limit) => limit.add(sides, n),
+            Self::Limited(limited) => limited.add(sides, n),
+            Self::ByHand(nodes) => nodes.add(sides, n),
         }
     }
 
@@ -94,12 +105,15 @@ impl Operator {
             Self::TableJoin(join) => join.stores(n, is_cached),
             Self::ForeignKey(_) => tables::foreign_key_stores(n),
             Self::Limit(_) => tables::limit_stores(n),
+            Self::Limited(limited) => limited.stores(n),
+            Self::ByHand(nodes) => nodes.stores(n),
         }
     }
 
     fn sameness(self, scenario: &Scenario) -> Sameness {
         match self {
             Self::ForeignKey(join) => join.sameness(),
+            Self::Limited(limited) => limited.sameness(scenario),
             Self::TableJoin(_) if !scenario.is_uncached() => Sameness::Last,
             Self::Windowed(windowed) if !scenario.is_uncached() => windowed.cached(),
             _ => Sameness::Exact,
@@ -127,16 +141,23 @@ impl Operators {
     }
 
     pub fn topology(self, scenario: &Scenario) -> Topology {
-        let builder = StreamsBuilder::new();
+        let builder = &StreamsBuilder::new();
+        let is_by_hand = self.all().any(|(_, operator)| matches!(operator, Operator::ByHand(_)));
+        let input = |topic: &str| -> KStream<String, String> {
+            if is_by_hand {
+                builder.add_source(format!("source-of-{topic}"), [topic])
+            } else {
+                builder.stream(topic)
+            }
+        };
         let sides = if scenario.inputs == 2 {
-            let left = builder.stream::<String, String>("in-0");
-            let right = builder.stream::<String, String>("in-1");
+            let (left, right) = (input("in-0"), input("in-1"));
             let all = left.merge(&right);
-            Sides { left, right, all }
+            Sides { builder, left, right, all }
         } else {
-            let all = builder.stream::<String, String>("in-0");
+            let all = input("in-0");
             let left = all.filter(|_, value| is_left(value));
-            Sides { left, right: all.filter_not(|_, value| is_left(value)), all }
+            Sides { builder, left, right: all.filter_not(|_, value| is_left(value)), all }
         };
         if scenario.inputs == 2 {
             sides.all.to(ORDER);

@@ -37,7 +37,7 @@ impl TableJoin {
         Self { alone: Alone::choose(random), materialized: random.chance(500) }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         let left = rows(&sides.left, format!("left-{n}"));
         let right = rows(&sides.right, format!("right-{n}"));
         let joined = match self.alone {
@@ -77,7 +77,7 @@ impl ForeignKey {
         Self { left: random.chance(500) }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         // With a cache, a row that comes and is deleted between two flushes is never heard of, though
         // it may have been found.
         let left = rows(&sides.left, Materialized::new(format!("left-{n}")));
@@ -111,7 +111,7 @@ impl Limit {
         Self { wait: random.between(0, 200), records: random.pick(&[1, 3, 1000]) }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         // What a cache lets through late is late for the suppression, too.
         let store = Materialized::new(format!("rows-{n}")).without_cache();
         let rows = sides.all.map_values(|value| row(&value)).to_table(store);

@@ -133,7 +133,7 @@ impl Windowed {
         if self.emit == Emit::Suppressed { store.without_cache() } else { store }
     }
 
-    pub(super) fn add(self, sides: &Sides, n: usize) {
+    pub(super) fn add(self, sides: &Sides<'_>, n: usize) {
         if self.fold == Fold::Cogroup {
             return self.cogroup(sides, n);
         }
@@ -176,7 +176,7 @@ impl Windowed {
         }
     }
 
-    fn cogroup(self, sides: &Sides, n: usize) {
+    fn cogroup(self, sides: &Sides<'_>, n: usize) {
         let left = sides.left.group_by_key();
         let both = left.cogroup(|_, value: String, sum: i64| add(sum, &value));
         let right = sides.right.group_by_key();

@@ -113,6 +113,23 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         self.delete_until(overlay, output, origin, over)
     }
 
+    /// Deletes some of the entries that are over; says whether there may have been any.
+    pub(super) fn delete_over(
+        &mut self,
+        overlay: &mut Overlay,
+        output: &mut dyn Output,
+        origin: &Origin,
+    ) -> Result<bool, Error> {
+        let (Some(over), Some(expiry)) = (self.over_until(), &self.expiry) else {
+            return Ok(false);
+        };
+        if expiry.earliest > over {
+            return Ok(false);
+        }
+        self.delete_until(overlay, output, origin, over)?;
+        Ok(true)
+    }
+
     fn delete_until(
         &mut self,
         overlay: &mut Overlay,
@@ -141,6 +158,9 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
                 continue;
             }
             overlay.write(number, &stored, None);
+            if let Some(recency) = &mut self.recency {
+                recency.forget(&stored);
+            }
             if let Some(changelog) = self.options.changelog {
                 let buffer = output.buffer(changelog.topic, changelog.partition);
                 buffer.push(origin.timestamp, Some(key), None, &Headers::new());

@@ -326,6 +326,10 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
         value: Option<&Timestamped<V>>,
         origin: &Origin,
     ) -> Result<(), Error> {
+        if self.expiry.is_some() {
+            let written = value.map_or(-1, |value| value.timestamp);
+            self.times.store = self.times.store.max(origin.timestamp).max(written);
+        }
         self.make_room(overlay, output, key, value.is_none(), origin)?;
         let (prefix, timestamp) = match value {
             Some(value) if self.options.timestamped => (TIMESTAMP_BYTES, value.timestamp),

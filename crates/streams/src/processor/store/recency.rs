@@ -4,6 +4,7 @@ use millstream_state::{KeyRange, Overlay, ScanOrder};
 use rustc_hash::FxHashMap;
 
 use super::KeyValueStore;
+use super::expiry::entries_only;
 use crate::codec::Data;
 use crate::error::Error;
 use crate::processor::{Origin, Output};
@@ -55,13 +56,18 @@ impl Recency {
         (self.uses.len() > self.limit).then(|| self.order.values().next().cloned()).flatten()
     }
 
-    /// Takes in the keys of the database that it does not know.
-    fn complete(&mut self, number: usize, overlay: &Overlay) -> Result<(), Error> {
+    /// Takes in the keys of the database, which lie in `range`, that it does not know.
+    fn complete(
+        &mut self,
+        number: usize,
+        range: &KeyRange,
+        overlay: &Overlay,
+    ) -> Result<(), Error> {
         if std::mem::replace(&mut self.is_complete, true) {
             return Ok(());
         }
         let mut oldest = self.order.keys().next().copied().unwrap_or(0);
-        for entry in overlay.scan(number, &KeyRange::all(), ScanOrder::Reverse) {
+        for entry in overlay.scan(number, range, ScanOrder::Reverse) {
             let (key, _) = entry?;
             if !self.uses.contains_key(&*key) {
                 oldest -= 1;
@@ -90,16 +96,24 @@ impl<K: Data, V: Data> KeyValueStore<K, V> {
     ) -> Result<(), Error> {
         let number = self.options.number;
         let Some(recency) = &mut self.recency else { return Ok(()) };
-        recency.complete(number, overlay)?;
+        let range = match self.expiry {
+            Some(_) => entries_only(KeyRange::all()),
+            None => KeyRange::all(),
+        };
+        recency.complete(number, &range, overlay)?;
         if is_delete {
             recency.forget(key);
             return Ok(());
         }
-        recency.note(key, true);
-        while let Some(oldest) = self.recency.as_ref().and_then(Recency::too_many) {
-            self.write(overlay, output, &oldest, None, origin)?;
+        loop {
+            let Some(recency) = &mut self.recency else { return Ok(()) };
+            recency.note(key, true);
+            let Some(oldest) = recency.too_many() else { return Ok(()) };
+            // What is over is no entry any more: it takes nobody's place.
+            if !self.delete_over(overlay, output, origin)? {
+                self.write(overlay, output, &oldest, None, origin)?;
+            }
         }
-        Ok(())
     }
 }
 

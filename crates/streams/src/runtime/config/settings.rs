@@ -225,10 +225,12 @@ settings! {
     get production_exception_handler(self) -> ErrorPolicy { self.production_exception_handler }
     set with_production_exception_handler(policy: ErrorPolicy) { policy }
 
-    /// The topic to which records go that cannot be read, processed or written and are skipped:
+    /// The topic to which records go that cannot be read, processed or written, skipped or not:
     /// key, value and headers as they were read, and what went wrong in headers
     /// `__streams.errors.…` (KIP-1034); if nothing is set, they are only logged. It must exist.
-    /// Nothing is written when the policy is to fail, nor for global tables.
+    /// Where the policy is to fail, each attempt writes one; with exactly-once it is aborted with its
+    /// transaction, and only readers of uncommitted records see it. Nothing is written for global
+    /// tables.
     "errors.dead.letter.queue.topic.name": TEXT, default "", example "dead-letters";
     dead_letter_topic: Option<String>;
     get dead_letter_topic(self) -> Option<&str> { self.dead_letter_topic.as_deref() }
