@@ -5,9 +5,9 @@ use std::cell::OnceCell;
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
-use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
+use crate::sharded_table::ShardedTable;
 use crate::{GroupRun, KeyGroups, KeyOrder, KeyRun, ScanOrder};
 
 /// A piece is as large as all before it, within these bounds, and larger for a larger entry.
@@ -17,8 +17,8 @@ const MOST_PIECE: usize = 1024 * 1024;
 const MOST_GONE: usize = 1024 * 1024;
 /// What a key takes in the order, about.
 const ORDERED: usize = 32;
-/// What a group of keys takes, about.
-const GROUPED: usize = 64;
+/// A group of keys takes as long to give back as so many bytes of entries: it may have a list of its own.
+const GROUPED: usize = 512;
 /// In front of an entry: the lengths of its key and its value.
 const LENGTHS: usize = 8;
 
@@ -39,7 +39,7 @@ struct Place {
 /// Keys and their values.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    table: HashTable<Place>,
+    table: ShardedTable<Place>,
     pieces: Vec<Vec<u8>>,
     /// The keys in order, from the first scan on: a store that is never scanned does not pay for it.
     order: OnceCell<KeyOrder<At>>,
@@ -52,11 +52,6 @@ pub(crate) struct Entries {
 
 fn hash(key: &[u8]) -> u32 {
     (FxBuildHasher.hash_one(key) >> 32) as u32
-}
-
-/// As the table wants it: it looks at the upper bits and at the lower ones.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 fn len_at(bytes: &[u8], at: usize) -> usize {
@@ -86,7 +81,7 @@ impl Entries {
     pub(crate) fn get(&self, wanted: &[u8]) -> Option<(&[u8], &[u8])> {
         let hash = hash(wanted);
         let same = |place: &Place| place.hash == hash && key(&self.pieces, place.at) == wanted;
-        let (bytes, key_end, end) = bounds(&self.pieces, self.table.find(spread(hash), same)?.at);
+        let (bytes, key_end, end) = bounds(&self.pieces, self.table.find(hash, same)?.at);
         Some((&bytes[LENGTHS..key_end], &bytes[key_end..end]))
     }
 
@@ -95,7 +90,7 @@ impl Entries {
         let hash = hash(new);
         let Self { table, pieces, gone, .. } = self;
         let same = |place: &Place| place.hash == hash && key(pieces, place.at) == new;
-        if let Some(place) = table.find(spread(hash), same).copied() {
+        if let Some(place) = table.find(hash, same).copied() {
             let (_, key_end, end) = bounds(pieces, place.at);
             if end - key_end == value.len() {
                 // The same place serves again: counters and the like stay as long as they are.
@@ -107,7 +102,7 @@ impl Entries {
             *gone += end;
             let moved = self.append(new, value);
             let is_old = |old: &Place| old.at == place.at;
-            if let Some(old) = self.table.find_mut(spread(hash), is_old) {
+            if let Some(old) = self.table.find_mut(hash, is_old) {
                 old.at = moved;
             }
             let Self { order, groups, pieces, .. } = self;
@@ -121,7 +116,7 @@ impl Entries {
             return false;
         }
         let at = self.append(new, value);
-        self.table.insert_unique(spread(hash), Place { hash, at }, |place| spread(place.hash));
+        self.table.insert_unique(hash, Place { hash, at }, |place| place.hash);
         let Self { order, groups, pieces, .. } = self;
         if let Some(order) = order.get_mut() {
             order.insert(new, at, |at| key(pieces, at));
@@ -136,7 +131,7 @@ impl Entries {
         let hash = hash(old);
         let Self { table, pieces, gone, order, groups, .. } = self;
         let same = |place: &Place| place.hash == hash && key(pieces, place.at) == old;
-        if let Ok(entry) = table.find_entry(spread(hash), same) {
+        if let Some(entry) = table.find_entry(hash, same) {
             *gone += bounds(pieces, entry.get().at).2;
             entry.remove();
             if let Some(order) = order.get_mut() {
@@ -164,7 +159,7 @@ impl Entries {
     ) -> GroupRun<'_, At> {
         let groups = self.groups.get_or_init(|| {
             let mut groups = KeyGroups::new(suffix);
-            for place in &self.table {
+            for place in self.table.iter() {
                 groups.insert(key(&self.pieces, place.at), place.at, |at| key(&self.pieces, at));
             }
             groups
@@ -202,6 +197,11 @@ impl Entries {
         {
             shed += groups.shed((most - shed) / GROUPED) * GROUPED;
         }
+        while shed < most
+            && let Some(places) = self.table.pop()
+        {
+            shed += places.len() * size_of::<Place>();
+        }
         shed
     }
 
@@ -237,12 +237,11 @@ impl Entries {
         match order.get_mut() {
             None => table.iter_mut().for_each(|place| place.at = moved(place.at)),
             Some(order) => {
-                let len = table.len();
-                table = HashTable::with_capacity(len);
+                table.clear();
                 order.replace_all(|old| {
                     let at = moved(old);
                     let hash = hash(key(&pieces, old));
-                    table.insert_unique(spread(hash), Place { hash, at }, |p| spread(p.hash));
+                    table.insert_unique(hash, Place { hash, at }, |place| place.hash);
                     at
                 });
             }

@@ -3,11 +3,11 @@
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::IntoIter;
 use rustc_hash::FxBuildHasher;
 
 use crate::batch::first_bytes;
+use crate::sharded_table::ShardedTable;
 use crate::{KeyOrder, KeyRun, ScanOrder};
 
 /// From so many keys on a group is kept as large orders are.
@@ -19,7 +19,7 @@ const MANY: usize = 256;
 #[derive(Debug)]
 pub struct KeyGroups<N: Copy> {
     suffix: usize,
-    groups: HashTable<Group<N>>,
+    groups: ShardedTable<Group<N>>,
     /// Groups that are given back bit by bit.
     going: Option<IntoIter<Group<N>>>,
 }
@@ -61,11 +61,6 @@ pub(crate) fn beginning(suffix: usize, key: &[u8]) -> u64 {
 /// What the keys of a group have in common.
 pub(crate) fn group(suffix: usize, key: &[u8]) -> &[u8] {
     &key[..key.len().saturating_sub(suffix)]
-}
-
-/// As the table wants it: it looks at the upper bits and at the lower ones.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 impl<N: Copy> Members<N> {
@@ -130,7 +125,7 @@ fn place<'k, N: Copy>(
 impl<N: Copy> KeyGroups<N> {
     /// No keys; their last `suffix` bytes are those in which the keys of a group differ.
     pub fn new(suffix: usize) -> Self {
-        Self { suffix, groups: HashTable::new(), going: None }
+        Self { suffix, groups: ShardedTable::default(), going: None }
     }
 
     /// Adds a key that is not there.
@@ -140,7 +135,7 @@ impl<N: Copy> KeyGroups<N> {
         match self.find_mut(hash, new, &key) {
             None => {
                 let group = Group { hash, members: Members::One(at) };
-                self.groups.insert_unique(spread(hash), group, |group| spread(group.hash));
+                self.groups.insert_unique(hash, group, |group| group.hash);
             }
             Some(members) => members.insert(suffix, new, at, key),
         }
@@ -150,7 +145,7 @@ impl<N: Copy> KeyGroups<N> {
     pub fn remove<'k>(&mut self, old: &[u8], key: impl Fn(N) -> &'k [u8]) {
         let hash = self.hash(old);
         let is_group = Self::is_group(self.suffix, hash, old, &key);
-        let Ok(mut entry) = self.groups.find_entry(spread(hash), is_group) else { return };
+        let Some(mut entry) = self.groups.find_entry(hash, is_group) else { return };
         if entry.get_mut().members.remove(self.suffix, old, key) {
             entry.remove();
         }
@@ -181,7 +176,7 @@ impl<N: Copy> KeyGroups<N> {
     ) -> GroupRun<'a, N> {
         let hash = self.hash(start);
         let is_group = Self::is_group(self.suffix, hash, start, &key);
-        let run = match self.groups.find(spread(hash), is_group).map(|group| &group.members) {
+        let run = match self.groups.find(hash, is_group).map(|group| &group.members) {
             Some(Members::Many(many)) => {
                 Run::Many(many.range((Bound::Included(start), Bound::Included(end)), key))
             }
@@ -201,9 +196,15 @@ impl<N: Copy> KeyGroups<N> {
 
     /// Drops keys, about so many; says how many. Nothing may be asked or added any more.
     pub fn shed(&mut self, most: usize) -> usize {
-        let groups = &mut self.groups;
-        let going = self.going.get_or_insert_with(|| std::mem::take(groups).into_iter());
-        going.take(most).count()
+        let mut shed = 0;
+        while shed < most {
+            if self.going.as_ref().is_none_or(|going| going.len() == 0) {
+                self.going = self.groups.pop();
+            }
+            let Some(going) = &mut self.going else { break };
+            shed += going.take(most - shed).count();
+        }
+        shed
     }
 
     /// Drops all keys.
@@ -237,7 +238,7 @@ impl<N: Copy> KeyGroups<N> {
         key: &impl Fn(N) -> &'k [u8],
     ) -> Option<&mut Members<N>> {
         let is_group = Self::is_group(self.suffix, hash, wanted, key);
-        self.groups.find_mut(spread(hash), is_group).map(|group| &mut group.members)
+        self.groups.find_mut(hash, is_group).map(|group| &mut group.members)
     }
 }
 

@@ -18,6 +18,7 @@ mod restore_batch;
 pub mod rocks;
 mod routed;
 mod segmented_keys;
+mod sharded_table;
 
 pub use batch::CommitBatch;
 pub use database::{Database, Entry, Scan, StateBackend, Visit};

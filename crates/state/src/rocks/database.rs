@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions};
+use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, FlushOptions, ReadOptions};
 
 use super::backend::OpenTask;
 use super::commit::{commit, write_options};
@@ -91,6 +91,8 @@ pub(super) struct RocksDatabase {
     used_at: Option<i64>,
     pub(super) path: PathBuf,
     key: RefCell<Vec<u8>>,
+    /// Of single reads, kept as making them costs an allocation.
+    read: ReadOptions,
     /// Number of the next file of a restore.
     pub(super) next_file: u64,
     /// After the database itself: whoever opens it next finds it closed.
@@ -105,7 +107,8 @@ impl RocksDatabase {
         path: PathBuf,
         open: OpenTask,
     ) -> Self {
-        Self { db, stores, used_at, path, key: RefCell::default(), next_file: 0, open }
+        let (key, read) = (RefCell::default(), ReadOptions::default());
+        Self { db, stores, used_at, path, key, read, next_file: 0, open }
     }
 
     /// The column family of a store.
@@ -147,7 +150,8 @@ impl RocksDatabase {
 impl Database for RocksDatabase {
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>, StateError> {
         let mut buffer = self.key.borrow_mut();
-        let found = self.db.get_pinned_cf(self.family(store)?, entry_key(&mut buffer, key));
+        let key = entry_key(&mut buffer, key);
+        let found = self.db.get_pinned_cf_opt(self.family(store)?, key, &self.read);
         let found = found.map_err(|error| self.failed(&error))?;
         Ok(found.map(|value| Cow::Owned(value.to_vec())))
     }

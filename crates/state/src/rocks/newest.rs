@@ -10,6 +10,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::SegmentedKeys;
 use crate::key_groups::group;
+use crate::sharded_table::spread;
 
 /// Keys of one store that are known at the most.
 const MOST: usize = 256 * 1024;
@@ -44,10 +45,6 @@ pub(super) struct NewestTimes {
     /// The latest time of all.
     latest: i64,
     all: Arc<KnownKeys>,
-}
-
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
 }
 
 impl NewestTimes {
