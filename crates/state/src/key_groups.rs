@@ -35,6 +35,7 @@ enum Members<N: Copy> {
     /// As most are where keys are many: takes nothing outside of the table.
     One(N),
     Few(Vec<Member<N>>),
+    /// By what is a key's own alone: the first bytes are what an order compares at little cost.
     Many(Box<KeyOrder<N>>),
 }
 
@@ -53,9 +54,14 @@ impl<N: Copy> Member<N> {
     }
 }
 
+/// The bytes that tell a key apart from the others of its group.
+fn own(suffix: usize, key: &[u8]) -> &[u8] {
+    &key[group(suffix, key).len()..]
+}
+
 /// The first of the bytes that tell the keys of a group apart, as a number.
 pub(crate) fn beginning(suffix: usize, key: &[u8]) -> u64 {
-    first_bytes(&key[group(suffix, key).len()..])
+    first_bytes(own(suffix, key))
 }
 
 /// What the keys of a group have in common.
@@ -85,10 +91,11 @@ impl<N: Copy> Members<N> {
                 few.insert(place, member);
                 if few.len() >= MANY {
                     let all = few.iter().map(|member| member.at);
-                    *self = Self::Many(Box::new(KeyOrder::of(all, key)));
+                    let many = KeyOrder::of(all, |at| own(suffix, key(at)));
+                    *self = Self::Many(Box::new(many));
                 }
             }
-            Self::Many(many) => many.insert(new, at, key),
+            Self::Many(many) => many.insert(own(suffix, new), at, |at| own(suffix, key(at))),
         }
     }
 
@@ -103,7 +110,7 @@ impl<N: Copy> Members<N> {
                 few.is_empty()
             }
             Self::Many(many) => {
-                many.remove(old, key);
+                many.remove(own(suffix, old), |at| own(suffix, key(at)));
                 many.is_empty()
             }
         }
@@ -153,10 +160,12 @@ impl<N: Copy> KeyGroups<N> {
 
     /// Has a key that is there be found elsewhere from now on.
     pub fn replace<'k>(&mut self, moved: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
-        let hash = self.hash(moved);
-        let member = Member::new(self.suffix, moved, at);
+        let (hash, suffix) = (self.hash(moved), self.suffix);
+        let member = Member::new(suffix, moved, at);
         match self.find_mut(hash, moved, &key) {
-            Some(Members::Many(many)) => many.replace(moved, at, key),
+            Some(Members::Many(many)) => {
+                many.replace(own(suffix, moved), at, |at| own(suffix, key(at)));
+            }
             Some(Members::One(one)) if key(*one) == moved => *one = at,
             Some(Members::Few(few)) => {
                 if let Ok(place) = place(few, member.beginning, moved, &key) {
@@ -178,7 +187,8 @@ impl<N: Copy> KeyGroups<N> {
         let is_group = Self::is_group(self.suffix, hash, start, &key);
         let run = match self.groups.find(hash, is_group).map(|group| &group.members) {
             Some(Members::Many(many)) => {
-                Run::Many(many.range((Bound::Included(start), Bound::Included(end)), key))
+                let bound = |key| Bound::Included(own(self.suffix, key));
+                Run::Many(many.range((bound(start), bound(end)), |at| own(self.suffix, key(at))))
             }
             Some(Members::Few(few)) => {
                 let place = |wanted| place(few, beginning(self.suffix, wanted), wanted, &key);
