@@ -27,7 +27,7 @@ pub struct RocksOptions {
     /// Memory for blocks read and for writes that are not on disk yet, over all databases of the
     /// backend; writes take half of it at the most. While stores are restored from the beginning,
     /// up to a quarter comes on top, and always the indexes and filters of open files: about two
-    /// bytes a key on disk. An eighth comes on top where windows are asked for by key. 128 MiB by
+    /// bytes a key on disk; up to an eighth where windows are asked for by key. 128 MiB by
     /// default: room for four full write buffers, and less than two stores of Kafka Streams take by
     /// default.
     pub memory_budget: usize,
