@@ -196,7 +196,7 @@ settings! {
     set with_state_cleanup_delay(delay: Duration) { delay }
 
     /// Memory that all databases on disk take together for blocks they have read and for writes
-    /// that are not on disk yet.
+    /// that are not on disk yet. Indexes and filters come on top, about two bytes a key.
     "rocksdb.memory.budget.bytes": BYTES, default "134217728", example "268435456";
     rocksdb_memory_budget_bytes: usize;
     get rocksdb_memory_budget_bytes(self) -> usize { self.rocksdb_memory_budget_bytes }
