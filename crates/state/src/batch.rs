@@ -125,13 +125,8 @@ impl Writes {
     }
 
     fn grouped(&self, suffix: usize) -> &KeyGroups<usize> {
-        self.grouped.get_or_init(|| {
-            let mut grouped = KeyGroups::new(suffix);
-            for number in 0..self.writes.len() {
-                grouped.insert(self.key_of(number), number, |number| self.key_of(number));
-            }
-            grouped
-        })
+        let all = || KeyGroups::of(suffix, 0..self.writes.len(), |number| self.key_of(number));
+        self.grouped.get_or_init(all)
     }
 }
 

@@ -157,13 +157,9 @@ impl Entries {
         suffix: usize,
         order: ScanOrder,
     ) -> GroupRun<'_, At> {
-        let groups = self.groups.get_or_init(|| {
-            let mut groups = KeyGroups::new(suffix);
-            for place in self.table.iter() {
-                groups.insert(key(&self.pieces, place.at), place.at, |at| key(&self.pieces, at));
-            }
-            groups
-        });
+        let all = || self.table.iter().map(|place| place.at);
+        let groups =
+            self.groups.get_or_init(|| KeyGroups::of(suffix, all(), |at| key(&self.pieces, at)));
         groups.run(range, order, |at| key(&self.pieces, at))
     }
 

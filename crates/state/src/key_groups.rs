@@ -135,6 +135,17 @@ impl<N: Copy> KeyGroups<N> {
         Self { suffix, groups: ShardedTable::default(), going: None }
     }
 
+    /// The groups of many keys at once.
+    pub fn of<'k>(
+        suffix: usize,
+        all: impl Iterator<Item = N>,
+        key: impl Fn(N) -> &'k [u8],
+    ) -> Self {
+        let mut groups = Self::new(suffix);
+        all.for_each(|at| groups.insert(key(at), at, &key));
+        groups
+    }
+
     /// Adds a key that is not there.
     pub fn insert<'k>(&mut self, new: &[u8], at: N, key: impl Fn(N) -> &'k [u8]) {
         let hash = self.hash(new);

@@ -124,8 +124,11 @@ impl Overlay {
 
     /// A time that no window from `start` to `end` is later than; see [`Database::latest`].
     pub fn latest(&self, store: usize, (start, end): (&[u8], &[u8])) -> i64 {
-        let pending = self.batch.latest(store, (start, end));
-        self.database.latest(store, start).max(pending.unwrap_or(i64::MIN))
+        let committed = self.database.latest(store, start);
+        if committed == i64::MAX {
+            return committed;
+        }
+        committed.max(self.batch.latest(store, (start, end)).unwrap_or(i64::MIN))
     }
 
     /// About how many entries a store has; pending writes are not counted.

@@ -18,7 +18,7 @@ pub(super) fn write_options() -> WriteOptions {
 
 /// So many bytes of a store at a time are written as a file at once: to insert them into a memtable,
 /// which would be full, costs as much again as the file that it becomes.
-const FILE: usize = 4 * 1024 * 1024;
+const LARGE: usize = 4 * 1024 * 1024;
 
 pub(super) fn commit(
     database: &mut RocksDatabase,
@@ -29,16 +29,16 @@ pub(super) fn commit(
     let mut filed = vec![false; database.stores.len()];
     for (store, filed) in filed.iter_mut().enumerate() {
         // Behind what is in a memtable a file would have to wait for it.
-        *filed = batch.size_of(store) >= FILE && !database.stores[store].unflushed;
-        if let Some(offset) = batch.offset(store).filter(|_| *filed) {
+        let large = batch.size_of(store) >= LARGE && !database.stores[store].unflushed;
+        if let Some(offset) = batch.offset(store).filter(|_| large) {
             let written = database.ingest(store, offset, |file| {
                 let mut writes = batch.sorted_writes(store);
                 writes.try_for_each(|(key, value)| file.write(key, value))
             });
             written.map_err(|error| database.failed(&error))?;
+            *filed = true;
             continue;
         }
-        *filed = false;
         let family = database.family(store)?;
         // Neighbours in the batch are neighbours in the memtable.
         for (key, value) in batch.sorted_writes(store) {

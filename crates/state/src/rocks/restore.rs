@@ -15,7 +15,7 @@ use crate::batch::first_bytes;
 use crate::{CommitBatch, RestoreBatch, StateError};
 
 /// Below this a table file is not worth its while.
-pub(super) const LEAST_FILE: usize = 1024 * 1024;
+const LEAST_FILE: usize = 1024 * 1024;
 /// In front of the names of files on their way.
 const FILE: &str = "restore-";
 
