@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -28,7 +29,8 @@ impl Subscriber for Lines {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Text(event.metadata().level().to_string());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut text = Text(format!("{:.3} {}", now.as_secs_f64(), event.metadata().level()));
         event.record(&mut text);
         LINES.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
     }

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use millstream::{AppState, Config, Guarantee};
+use millstream::{AppState, Config, Guarantee, StreamsApp};
 use millstream_kafka_server::{KafkaOptions, KafkaServer};
 
+use crate::log;
 use crate::numbers::{Feeder, Results, application, broker, create_topics};
 
 /// Shorter than the transaction and the session last, and longer.
@@ -18,6 +19,17 @@ const FED_EACH_TIME: i64 = 500;
 enum Amid {
     Work,
     Idleness,
+}
+
+/// Tells what an application was about, when its test fails.
+struct Telling<'a>(&'a StreamsApp);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("{:?} after:\n{}", self.0.state(), log::lines().join("\n"));
+        }
+    }
 }
 
 fn survives(guarantee: Guarantee, amid: Amid, away: &[u64]) {
@@ -34,7 +46,9 @@ fn survives(guarantee: Guarantee, amid: Amid, away: &[u64]) {
         .set("bootstrap.servers", server.bootstrap())
         .unwrap();
     let app = application(config).unwrap();
+    log::listen();
     app.start().unwrap();
+    let _telling = Telling(&app);
     let mut feeder = Feeder::new(&*direct, &name);
     let mut results = Results::of(&*direct, &name);
     for (number, secs) in away.iter().copied().enumerate() {

@@ -1,6 +1,7 @@
 //! The application and the engine, from outside: on the embedded broker with threads of the
 //! operating system, and in the test driver without.
 
+mod absent_broker;
 mod app_life;
 mod bad_input;
 mod broken_stops;

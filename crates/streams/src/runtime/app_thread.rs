@@ -18,6 +18,8 @@ use crate::error::{Error, Panic};
 /// First pause before a thread that died is replaced; doubled for each death in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a broker may be away while a stream thread starts: `task.timeout.ms` of Kafka Streams.
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How a stream thread says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +98,28 @@ impl Runner {
         let this = thread::current();
         self.options.waker = Some(Waker::new(move || this.unpark()));
         let mut pause = FIRST_PAUSE;
+        // Since when it could not start.
+        let mut starting = self.options.clock.monotonic();
         loop {
             let before = self.metrics.read().commits;
-            let Err(error) = self.live() else { break };
-            tracing::error!("stream thread {}: {error}", self.options.index + 1);
-            if self.shared.policy != ThreadExceptionPolicy::ReplaceThread {
-                self.shared.fail(error);
-                break;
+            let started = StreamThread::with_plan(self.options.clone(), self.plan.clone());
+            let waited = self.options.clock.monotonic().saturating_sub(starting);
+            match started {
+                Err(Error::Broker(cause)) if cause.is_retriable() && waited < START_TIMEOUT => {
+                    tracing::warn!(
+                        "stream thread {} starts later: {cause}",
+                        self.options.index + 1
+                    );
+                }
+                started => {
+                    let Err(error) = started.and_then(|thread| self.live(thread)) else { break };
+                    tracing::error!("stream thread {}: {error}", self.options.index + 1);
+                    if self.shared.policy != ThreadExceptionPolicy::ReplaceThread {
+                        self.shared.fail(error);
+                        break;
+                    }
+                    starting = self.options.clock.monotonic();
+                }
             }
             if self.metrics.read().commits > before {
                 pause = FIRST_PAUSE;
@@ -117,8 +134,7 @@ impl Runner {
     }
 
     /// One stream thread from its start to its end.
-    fn live(&mut self) -> Result<(), Error> {
-        let mut stream_thread = StreamThread::with_plan(self.options.clone(), self.plan.clone())?;
+    fn live(&mut self, mut stream_thread: StreamThread) -> Result<(), Error> {
         stream_thread.metrics = self.metrics.clone();
         stream_thread.requests = self.requests.take();
         stream_thread.paused = self.shared.is_paused();
