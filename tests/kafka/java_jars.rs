@@ -18,6 +18,7 @@ const PROJECT: MavenProject<'_> = MavenProject {
     name: "java",
     files: &[
         java!("ProgramFunctions"),
+        java!("ProgramProcessors"),
         java!("ProgramStores"),
         java!("ProgramTopology"),
         java!("Programs"),

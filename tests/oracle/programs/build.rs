@@ -1,18 +1,20 @@
 //! Builds the topology of a program, as `ProgramTopology.java` does.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use millstream::{
     BufferConfig, EmitStrategy, GlobalKTable, GroupedStream, JoinWindows, KStream, KTable,
     Materialized, Repartitioned, SessionWindow, SessionWindows, SlidingWindows, StreamJoined,
-    StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, Window, Windowed,
-    Wire,
+    StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, UnlimitedWindows,
+    Window, Windowed, Wire,
 };
 
 use super::super::topologies::Text;
 use super::functions::{
-    characters, holds, join, key, merge, reduce, subtract, twice, value, windowed,
+    characters, dated, holds, join, key, merge, reduce, subtract, twice, value, windowed,
 };
+use super::processors::{ProcessorStores, by_hand, process, process_values};
 use super::program::Operator;
 
 type Stream = KStream<Text, Text>;
@@ -34,8 +36,9 @@ pub(super) fn build(builder: &StreamsBuilder, operators: &[Operator]) {
     // Java's side leaves names out by chance.
     builder.take_over_generated_names();
     let mut built = Vec::new();
+    let stores = RefCell::default();
     for operator in operators {
-        let next = Builder { builder, operator, built: &built }.build();
+        let next = Builder { builder, operator, built: &built, stores: &stores }.build();
         built.push(next);
     }
 }
@@ -44,6 +47,7 @@ struct Builder<'a> {
     builder: &'a StreamsBuilder,
     operator: &'a Operator,
     built: &'a [Built],
+    stores: &'a RefCell<ProcessorStores>,
 }
 
 fn ms(millis: u64) -> Duration {
@@ -191,6 +195,19 @@ impl Builder<'_> {
             }
             "join_table" => {
                 let (left, right) = (self.stream(0), self.table(1));
+                let (grace, name) = (ms(operator.grace), operator.name.clone());
+                if let Some(name) = name.filter(|_| operator.grace > 0) {
+                    let inner = move |_: &Text, l, r| join(&f, l, r);
+                    return Built::Stream(match kind {
+                        "inner" => left.join_table_with_grace(right, grace, name, inner),
+                        _ => {
+                            let f = owned(operator.f());
+                            left.left_join_table_with_grace(right, grace, name, move |_, l, r| {
+                                join(&f, l, r.flatten())
+                            })
+                        }
+                    });
+                }
                 self.named_stream(match kind {
                     "inner" => left.join_table(right, move |_, l, r| join(&f, l, r)),
                     _ => left.left_join_table(right, move |_, l, r| join(&f, l, r.flatten())),
@@ -238,6 +255,25 @@ impl Builder<'_> {
                 _ => self
                     .finished_table(self.table(0).map_values_with_key(move |k, v| value(&f, k, v))),
             },
+            "table_transform_values" => {
+                let transformed =
+                    |k: &Text, v: Option<Text>, time| dated(k, &Some(v.flatten()?), time).map(Some);
+                self.finished_table(self.table(0).transform_values(transformed))
+            }
+            "process" => {
+                let stores = &mut self.stores.borrow_mut();
+                let processed = process(self.builder, stores, self.stream(0), operator);
+                self.named_stream(processed)
+            }
+            "process_values" => {
+                let stores = &mut self.stores.borrow_mut();
+                let processed = process_values(self.builder, stores, self.stream(0), operator);
+                self.named_stream(processed)
+            }
+            "by_hand" => {
+                by_hand(self.builder, &mut self.stores.borrow_mut(), operator);
+                Built::Nothing
+            }
             "table_aggregate" => {
                 let by = move |k: &Text, v: Text| (key(&by, k, &v), v);
                 let grouped = self.table(0).group_by(by).named(self.name());
@@ -324,6 +360,10 @@ impl Builder<'_> {
         SlidingWindows::of_time_difference(ms(size)).grace(ms(grace))
     }
 
+    fn unlimited(&self) -> UnlimitedWindows {
+        UnlimitedWindows::new().start_on(self.operator.size as i64)
+    }
+
     fn sessions(&self) -> SessionWindows {
         let Operator { size, grace, .. } = *self.operator;
         SessionWindows::of_inactivity_gap(ms(size)).grace(ms(grace))
@@ -381,6 +421,7 @@ impl Builder<'_> {
                 })
             }
             Some("sliding") => in_time(grouped.windowed_by(self.sliding())),
+            Some("unlimited") => in_time(grouped.windowed_by(self.unlimited())),
             Some(_) => in_time(grouped.windowed_by(self.time_windows())),
         }
     }
@@ -400,6 +441,9 @@ impl Builder<'_> {
             }
             Some("sliding") => {
                 Built::Windows(all.windowed_by(self.sliding()).aggregate(self.store(), empty))
+            }
+            Some("unlimited") => {
+                Built::Windows(all.windowed_by(self.unlimited()).aggregate(self.store(), empty))
             }
             Some(_) => {
                 Built::Windows(all.windowed_by(self.time_windows()).aggregate(self.store(), empty))

@@ -4,16 +4,16 @@ use super::super::topologies::Text;
 
 const LONGEST: usize = 8;
 
-fn show(text: &Text) -> &str {
+pub(super) fn show(text: &Text) -> &str {
     text.as_deref().unwrap_or("null")
 }
 
-fn cut(text: String) -> Text {
+pub(super) fn cut(text: String) -> Text {
     let from = text.len().saturating_sub(LONGEST);
     Some(text[from..].to_owned())
 }
 
-fn starts(text: &Text, with: char) -> bool {
+pub(super) fn starts(text: &Text, with: char) -> bool {
     text.as_deref().is_some_and(|text| text.starts_with(with))
 }
 
@@ -95,6 +95,10 @@ pub(super) fn twice(k: Text, v: Text) -> [(Text, Text); 2] {
     let marked = value("mark", &k, v.clone());
     let by_first = first(&v);
     [(k, v), (by_first, marked)]
+}
+
+pub(super) fn dated(k: &Text, v: &Text, time: i64) -> Text {
+    (!starts(v, 'd')).then(|| format!("{}{}@{time}", show(k), show(v)))
 }
 
 pub(super) fn windowed(k: &Text, start: i64, end: i64) -> Text {

@@ -1,7 +1,7 @@
 //! Random programs with nasty input.
 
 use super::super::case::{Hex, RawRecord};
-use super::program::{Kind, Operator, Program, Step};
+use super::program::{Kind, OPTIMIZATION, Operator, Program, Step};
 use super::random::Random;
 use super::soundness::{has_bare_sessions, is_sound};
 
@@ -25,6 +25,9 @@ const OF_STREAMS: &[&str] = &[
     "split",
     "repartition",
     "to_table",
+    "process",
+    "process",
+    "process_values",
     "aggregate",
     "aggregate",
     "aggregate",
@@ -33,6 +36,7 @@ const OF_STREAMS: &[&str] = &[
 const OF_TABLES: &[&str] = &[
     "table_filter",
     "table_map_values",
+    "table_transform_values",
     "table_aggregate",
     "table_aggregate",
     "suppress",
@@ -40,6 +44,17 @@ const OF_TABLES: &[&str] = &[
     "to_stream",
 ];
 const OF_WINDOWS: &[&str] = &["table_filter", "table_map_values", "suppress", "to_stream"];
+const WINDOWS: &[&str] = &[
+    "tumbling",
+    "tumbling",
+    "hopping",
+    "hopping",
+    "sliding",
+    "sliding",
+    "session",
+    "session",
+    "unlimited",
+];
 const PAIRS: &[&str] = &[
     "merge",
     "stream_join",
@@ -65,11 +80,19 @@ pub(super) fn program(seed: u64) -> Program {
     if random.chance(400) {
         program.config.insert("statestore.cache.max.bytes".to_owned(), "0".to_owned());
     }
+    if random.chance(250) {
+        program.config.insert(OPTIMIZATION.to_owned(), "all".to_owned());
+    }
     // The scale of time: some windows reach over several segments of a store.
     let unit = random.pick(&[1, 1, 1, 1000, 20_000]);
     let sources = random.pick(&[1, 2, 2, 3, 3, 4]);
     for topic in &TOPICS[..sources] {
-        let op = random.pick(&["stream", "stream", "table", "table", "table", "global_table"]);
+        let op = match random.below(13) {
+            0..4 => "stream",
+            4..10 => "table",
+            10..12 => "global_table",
+            _ => "by_hand",
+        };
         let operator = source(&mut random, program.operators.len(), op, topic, unit);
         program.operators.push(operator);
     }
@@ -79,19 +102,25 @@ pub(super) fn program(seed: u64) -> Program {
             break;
         }
         let kinds = program.kinds();
-        let operator = operator(&mut random, &kinds, unit);
-        let is_split = operator.is("split");
+        let operator = operator(&mut random, &program, &kinds, unit);
+        let (is_split, children) = (operator.is("split"), operator.children.clone());
         program.operators.push(operator);
         if !is_sound(&program) {
             program.operators.pop();
-        } else if is_split {
-            let split = program.operators.len() - 1;
-            for index in 0..2 {
-                let op = "branch".to_owned();
-                let branch = Operator { op, of: vec![split], index, ..Operator::default() };
-                program.operators.push(branch);
-            }
+            continue;
         }
+        let parent = program.operators.len() - 1;
+        let child = Operator { of: vec![parent], ..Operator::default() };
+        if is_split {
+            program.operators.extend((0..2).map(|index| {
+                let op = "branch".to_owned();
+                Operator { op, index, ..child.clone() }
+            }));
+        }
+        program.operators.extend(children.into_iter().map(|name| {
+            let (op, f) = ("map_values".to_owned(), one_of(&mut random, VALUES));
+            Operator { op, f, name: Some(name), ..child.clone() }
+        }));
     }
     write_ends(&mut random, &mut program);
     let steps = random.between(5, 40);
@@ -102,7 +131,8 @@ pub(super) fn program(seed: u64) -> Program {
     let topics: Vec<&str> = TOPICS[..sources].to_vec();
     program.steps = (0..steps).map(|_| step(&mut random, &topics, &mut now, unit)).collect();
     if has_bare_sessions(&program) {
-        program.steps.iter_mut().for_each(|step| step.input.headers.clear());
+        let inputs = program.steps.iter_mut().filter_map(|step| step.input.as_mut());
+        inputs.for_each(|input| input.headers.clear());
     }
     program
 }
@@ -110,8 +140,15 @@ pub(super) fn program(seed: u64) -> Program {
 fn source(random: &mut Random, place: usize, op: &str, topic: &str, unit: u64) -> Operator {
     let store = (op != "stream").then(|| format!("s{place}"));
     let versioned = (op == "table" && random.chance(250)).then(|| unit * random.between(0, 60));
+    let by_hand = op == "by_hand";
+    let name = by_hand.then(|| format!("n{place}"));
     let (op, topic) = (op.to_owned(), Some(topic.to_owned()));
-    Operator { op, topic, store, versioned, ..Operator::default() }
+    let mut operator = Operator { op, topic, store, versioned, name, ..Operator::default() };
+    if by_hand {
+        operator.kind = one_of(random, &["plain", "timestamped"]);
+        operator.no_cache = random.chance(300);
+    }
+    operator
 }
 
 fn any_of(random: &mut Random, kinds: &[Kind], wanted: Kind) -> Option<usize> {
@@ -119,7 +156,7 @@ fn any_of(random: &mut Random, kinds: &[Kind], wanted: Kind) -> Option<usize> {
     (!found.is_empty()).then(|| random.pick(&found))
 }
 
-fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
+fn operator(random: &mut Random, program: &Program, kinds: &[Kind], unit: u64) -> Operator {
     let place = kinds.len();
     let mut operator = Operator::default();
     if random.chance(400) {
@@ -168,7 +205,8 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
             windows(random, &mut operator, unit, 700);
             operator.no_cache = random.chance(150);
             operator.no_log = random.chance(50);
-            if operator.windows.is_some() && random.chance(300) {
+            let may_close = operator.windows.as_deref().is_some_and(|it| it != "unlimited");
+            if may_close && random.chance(300) {
                 operator.emit_final = true;
                 // Kafka Streams never emits windows that the store no longer has.
                 operator.retention = Some(1_000_000_000);
@@ -178,6 +216,9 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
             operator.name = Some(name.clone());
             operator.store = store.clone();
             windows(random, &mut operator, unit, 700);
+            // Kafka Streams' caches show what the store no longer has, when one stream is far ahead.
+            let ends = operator.windows.as_deref().is_some_and(|windows| windows != "unlimited");
+            operator.retention = ends.then_some(1_000_000_000);
         }
         "stream_join" => {
             operator.store = Some(format!("j{place}"));
@@ -190,7 +231,24 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
                 operator.before = -operator.after / 2;
             }
         }
-        "join_table" => operator.kind = one_of(random, INNER_LEFT),
+        "join_table" => {
+            operator.kind = one_of(random, INNER_LEFT);
+            let versioned = program.operators.get(*operator.of.last().unwrap_or(&0));
+            let versioned = versioned.and_then(|table| table.versioned);
+            if let Some(history @ 1..) = versioned.filter(|_| random.chance(600)) {
+                operator.grace = random.between(1, history);
+                operator.name = Some(name.clone());
+            }
+        }
+        "process" => {
+            let hows = ["last", "last", "tick", "tick_wall", "twice", "route"];
+            operator.how = one_of(random, &hows);
+            processor(random, program, &mut operator, unit);
+        }
+        "process_values" => {
+            operator.how = one_of(random, &["last"]);
+            processor(random, program, &mut operator, unit);
+        }
         "foreign_key_join" => {
             operator.kind = one_of(random, INNER_LEFT);
             operator.by = one_of(random, &["first", "value", "const"]);
@@ -227,11 +285,42 @@ fn operator(random: &mut Random, kinds: &[Kind], unit: u64) -> Operator {
     operator
 }
 
+/// What a processor written by hand has besides: a store, which it may share with an earlier one, how
+/// often or how much later, and its children.
+fn processor(random: &mut Random, program: &Program, operator: &mut Operator, unit: u64) {
+    let place = program.operators.len();
+    operator.size = unit * random.between(1, 20);
+    match operator.how() {
+        "twice" => {}
+        "route" => operator.children = (1..=2).map(|n| format!("n{}", place + n)).collect(),
+        how => {
+            let kinds: &[&str] = match how {
+                "last" => &["plain", "timestamped", "window"],
+                _ => &["plain", "timestamped"],
+            };
+            operator.kind = one_of(random, kinds);
+            // As above: a cache shows what the store no longer has.
+            operator.no_cache = random.chance(300) || operator.kind() == "window";
+            operator.no_log = random.chance(50);
+            operator.store = Some(format!("s{place}"));
+            let of_this_kind =
+                |other: &&Operator| other.op.starts_with("process") && other.kind == operator.kind;
+            let shared: Vec<&Operator> = program.operators.iter().filter(of_this_kind).collect();
+            if !shared.is_empty() && random.chance(500) {
+                let shared = random.pick(&shared);
+                operator.store = shared.store.clone();
+                operator.no_cache = shared.no_cache;
+                operator.no_log = shared.no_log;
+            }
+        }
+    }
+}
+
 fn windows(random: &mut Random, operator: &mut Operator, unit: u64, per_mille: u64) {
     if !random.chance(per_mille) {
         return;
     }
-    operator.windows = one_of(random, &["tumbling", "hopping", "sliding", "session"]);
+    operator.windows = one_of(random, WINDOWS);
     operator.size = unit * random.between(1, 20);
     operator.advance = 1 + operator.size / random.between(1, 4);
     operator.advance = operator.advance.min(operator.size);
@@ -252,6 +341,11 @@ fn write_ends(random: &mut Random, program: &mut Program) {
 }
 
 fn step(random: &mut Random, topics: &[&str], now: &mut u64, unit: u64) -> Step {
+    if random.chance(70) {
+        let units = unit * random.between(1, 20);
+        let by = random.pick(&[1, units, 60_000]);
+        return Step { advance_wall_ms: Some(by), ..Step::default() };
+    }
     let text = |text: &str| Some(Hex(text.as_bytes().to_vec()));
     let key = match random.below(20) {
         0 => None,
@@ -287,5 +381,6 @@ fn step(random: &mut Random, topics: &[&str], now: &mut u64, unit: u64) -> Step 
         _ => Vec::new(),
     };
     let topic = random.pick(topics).to_owned();
-    Step { input: RawRecord { topic, key, value, ts: Some(ts as i64), headers } }
+    let input = RawRecord { topic, key, value, ts: Some(ts as i64), headers };
+    Step { input: Some(input), ..Step::default() }
 }

@@ -8,6 +8,7 @@ mod functions;
 mod generate;
 #[cfg(feature = "java")]
 mod live;
+mod processors;
 mod program;
 #[cfg(feature = "java")]
 #[path = "../../simulation/random.rs"]
@@ -48,7 +49,8 @@ fn kept_folder() -> PathBuf {
 fn topology(program: &Program) -> Result<Topology, String> {
     let builder = StreamsBuilder::new();
     build::build(&builder, &program.operators);
-    builder.build().map_err(|error| error.to_string())
+    let topology = builder.build().map_err(|error| error.to_string())?;
+    Ok(topology.optimized(program.optimization()))
 }
 
 /// The first difference between Kafka Streams' answer and what millstream gives.

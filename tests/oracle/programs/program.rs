@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use millstream::Optimization;
 use serde::{Deserialize, Serialize};
 
 use super::super::case::RawRecord;
+
+/// The setting that rearranges topologies.
+pub(super) const OPTIMIZATION: &str = "topology.optimization";
 
 /// Operators, settings, and what comes in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,11 +18,13 @@ pub(super) struct Program {
     pub(super) steps: Vec<Step>,
 }
 
-/// A record that comes in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A record that comes in, or an advance of the wall clock.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
-    #[serde(rename = "in")]
-    pub(super) input: RawRecord,
+    #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
+    pub(super) input: Option<RawRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) advance_wall_ms: Option<u64>,
 }
 
 /// One operator; which fields it has depends on what it is. All keys and values are text.
@@ -41,13 +47,13 @@ pub(super) struct Operator {
     /// How it makes keys: a function's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
-    /// `count`, `reduce` or `aggregate`.
+    /// `count`, `reduce` or `aggregate`; of processors written by hand, which one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) how: Option<String>,
-    /// `inner`, `left` or `outer`.
+    /// `inner`, `left` or `outer`; of a store of a processor, `plain`, `timestamped` or `window`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kind: Option<String>,
-    /// `tumbling`, `hopping`, `sliding` or `session`.
+    /// `tumbling`, `hopping`, `sliding`, `session` or `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) windows: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
@@ -71,6 +77,9 @@ pub(super) struct Operator {
     /// For how long a versioned table keeps its versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) versioned: Option<u64>,
+    /// The nodes behind a processor that it hands records to by their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) children: Vec<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub(super) emit_final: bool,
     #[serde(skip_serializing_if = "is_default")]
@@ -117,12 +126,24 @@ impl Operator {
         self.kind.as_deref().unwrap_or_default()
     }
 
+    /// Whether both are processors with the same store.
+    pub(super) fn shares_store(&self, other: &Self) -> bool {
+        let is_processor = |operator: &Self| operator.op.starts_with("process");
+        is_processor(self)
+            && is_processor(other)
+            && self.store.is_some()
+            && self.store == other.store
+    }
+
     /// What it gives, by what it takes.
     pub(super) fn gives(&self, takes: Option<Kind>) -> Kind {
         match self.op.as_str() {
-            "table" | "to_table" | "table_join" | "foreign_key_join" | "table_aggregate" => {
-                Kind::Table
-            }
+            "table"
+            | "to_table"
+            | "table_join"
+            | "foreign_key_join"
+            | "table_aggregate"
+            | "table_transform_values" => Kind::Table,
             "aggregate" | "cogroup" => match self.windows.as_deref() {
                 None => Kind::Table,
                 Some("session") => Kind::Sessions,
@@ -131,13 +152,27 @@ impl Operator {
             "table_filter" | "table_map_values" | "suppress" => takes.unwrap_or(Kind::Table),
             "global_table" => Kind::GlobalTable,
             "split" => Kind::Branches,
-            "to" => Kind::Nothing,
+            "to" | "by_hand" => Kind::Nothing,
             _ => Kind::Stream,
         }
     }
 }
 
 impl Program {
+    /// How it is rearranged.
+    pub(super) fn optimization(&self) -> Optimization {
+        match self.config.get(OPTIMIZATION).map(String::as_str) {
+            Some("all") => Optimization::All,
+            _ => Optimization::None,
+        }
+    }
+
+    /// The topics that are read.
+    pub(super) fn topics(&self) -> impl Iterator<Item = String> {
+        let read = self.operators.iter().filter(|operator| !operator.is("to"));
+        read.filter_map(|operator| operator.topic.clone())
+    }
+
     /// What each operator gives.
     pub(super) fn kinds(&self) -> Vec<Kind> {
         let mut kinds: Vec<Kind> = Vec::new();
@@ -149,7 +184,8 @@ impl Program {
     }
 
     /// Topics on which Kafka Streams has something else that is a difference on purpose: without a
-    /// cache the old values in the buffer of a suppression of windows.
+    /// cache the old values in the buffer of a suppression of windows; and it takes the topic of a
+    /// versioned table for its changelog.
     pub(super) fn loosely_logged(&self) -> Vec<String> {
         let kinds = self.kinds();
         let suppressions = self
@@ -157,6 +193,12 @@ impl Program {
             .iter()
             .filter(|operator| operator.is("suppress") && kinds[operator.of[0]] != Kind::Table);
         let names = suppressions.filter_map(|operator| operator.name.as_deref());
-        names.map(|name| format!("app-{name}-store-changelog")).collect()
+        let mut topics: Vec<_> = names.map(|name| format!("app-{name}-store-changelog")).collect();
+        if self.optimization() != Optimization::None {
+            let versioned = self.operators.iter().filter(|operator| operator.versioned.is_some());
+            let stores = versioned.filter_map(|operator| operator.store.as_deref());
+            topics.extend(stores.map(|store| format!("app-{store}-changelog")));
+        }
+        topics
     }
 }

@@ -1,5 +1,6 @@
 //! Makes a program that differs small.
 
+use super::super::case::RawRecord;
 use super::program::{Kind, Program};
 use super::soundness::is_sound;
 
@@ -72,9 +73,9 @@ fn without(program: &Program, at: usize, bridged: bool) -> Option<Program> {
         smaller.operators.push(operator);
     }
     // Input for sources that are gone.
-    let read = smaller.operators.iter().filter(|operator| !operator.is("to"));
-    let read: Vec<Option<String>> = read.map(|operator| operator.topic.clone()).collect();
-    smaller.steps.retain(|step| read.contains(&Some(step.input.topic.clone())));
+    let read: Vec<String> = smaller.topics().collect();
+    let is_read = |input: &RawRecord| read.contains(&input.topic);
+    smaller.steps.retain(|step| step.input.as_ref().is_none_or(is_read));
     let has_end = smaller.kinds().contains(&Kind::Nothing) || !smaller.operators.is_empty();
     has_end.then_some(smaller)
 }
@@ -87,7 +88,9 @@ fn simpler_details(program: &mut Program, differs: &mut impl FnMut(&Program) -> 
             *program = simpler;
         }
     };
-    attempt(program, &|program| program.config.clear());
+    for setting in program.config.clone().keys() {
+        attempt(program, &|program| drop(program.config.remove(setting)));
+    }
     for at in 0..program.operators.len() {
         attempt(program, &|program| program.operators[at].no_cache = false);
         attempt(program, &|program| program.operators[at].no_log = false);
@@ -99,6 +102,10 @@ fn simpler_details(program: &mut Program, differs: &mut impl FnMut(&Program) -> 
         attempt(program, &|program| program.operators[at].records = None);
     }
     for at in 0..program.steps.len() {
-        attempt(program, &|program| program.steps[at].input.headers.clear());
+        attempt(program, &|program| {
+            if let Some(input) = &mut program.steps[at].input {
+                input.headers.clear();
+            }
+        });
     }
 }

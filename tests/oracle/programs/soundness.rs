@@ -4,7 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use millstream::Optimization;
+
 use super::program::{Kind, Operator, Program};
+
+/// Stands for the wall clock among the topics that records come from.
+const WALL_CLOCK: &str = "the wall clock";
 
 /// What is known of an operator's result.
 #[derive(Clone, Debug)]
@@ -19,6 +24,10 @@ struct Known {
     key_changed: bool,
     /// In a versioned store, or a view of one.
     versioned: bool,
+    /// A table behind a suppression, without a store of its own.
+    suppressed: bool,
+    /// Its records may have no key.
+    keyless: bool,
     /// Old values that Kafka Streams forwards without a cache are those of the initializer.
     odd_old_values: bool,
 }
@@ -31,14 +40,21 @@ pub(super) fn is_sound(program: &Program) -> bool {
             return false;
         }
         let takes: Vec<&Known> = operator.of.iter().map(|of| &known[*of]).collect();
-        match understand(program, operator, &takes) {
-            Some(next) => known.push(next),
-            None => return false,
+        let Some(next) = understand(program, operator, &takes) else { return false };
+        // Processors with one store see what the other does.
+        let sharing = program.operators[..place].iter().zip(&known);
+        let mut sharing = sharing.filter(|(other, _)| other.shares_store(operator));
+        if sharing.any(|(_, other)| {
+            (other.travels || next.travels) && !other.topics.is_disjoint(&next.topics)
+        }) {
+            return false;
         }
+        known.push(next);
     }
     // Kafka Streams fails ("segment interval has changed") where the gap of a session reaches further
     // than a segment before the epoch.
-    let first = program.steps.iter().filter_map(|step| step.input.ts).min().unwrap_or(i64::MAX);
+    let times = program.steps.iter().filter_map(|step| step.input.as_ref()?.ts);
+    let first = times.min().unwrap_or(i64::MAX);
     let is_early = |operator: &Operator| {
         let is_session = operator.windows.as_deref() == Some("session");
         is_session && operator.size >= 60_000 && (operator.size as i64) > first
@@ -46,8 +62,51 @@ pub(super) fn is_sound(program: &Program) -> bool {
     if program.operators.iter().any(is_early) {
         return false;
     }
+    // Kafka's test driver has one time for all sub-topologies, millstream's one for each, as the
+    // application has in both.
+    let is_told_the_time = |operator: &Operator| operator.is("process") && operator.how() == "tick";
+    let ticks = program.operators.iter().any(is_told_the_time);
+    if ticks && (known.iter().any(|known| known.travels) || !is_connected(program)) {
+        return false;
+    }
     // Kafka Streams loses the headers of what updates a session without a cache.
-    !has_bare_sessions(program) || program.steps.iter().all(|step| step.input.headers.is_empty())
+    let mut inputs = program.steps.iter().filter_map(|step| step.input.as_ref());
+    !has_bare_sessions(program) || inputs.all(|input| input.headers.is_empty())
+}
+
+/// Whether all that is not global is one sub-topology, when there are no topics between.
+fn is_connected(program: &Program) -> bool {
+    let operators = &program.operators;
+    let mut group: Vec<usize> = (0..operators.len()).collect();
+    let unite = |group: &mut Vec<usize>, a: usize, b: usize| {
+        let (from, to) = (group[a], group[b]);
+        group.iter_mut().filter(|each| **each == from).for_each(|each| *each = to);
+    };
+    for (place, operator) in operators.iter().enumerate() {
+        for of in operator.of.iter().filter(|of| !operators[**of].is("global_table")) {
+            unite(&mut group, place, *of);
+        }
+        let mut earlier = operators[..place].iter();
+        if let Some(sharing) = earlier.position(|other| other.shares_store(operator)) {
+            unite(&mut group, place, sharing);
+        }
+    }
+    let mut groups =
+        (0..operators.len()).filter(|at| !operators[*at].is("global_table")).map(|at| group[at]);
+    let first = groups.next();
+    groups.all(|group| Some(group) == first)
+}
+
+/// Whether topologies are rearranged alike: Kafka Streams moves a repartition topic up to where the
+/// key changes, past what changes values, and millstream leaves it where it is.
+fn is_right_behind_its_key(program: &Program, operator: &Operator, takes: &[&Known]) -> bool {
+    let changes = ["map", "select_key", "flat_map", "process", "merge"];
+    // A count reads no values here, and so shares no topic with what does.
+    let is_count = takes.iter().any(|known| known.key_changed) && operator.how() == "count";
+    let mut taken = operator.of.iter().zip(takes);
+    !is_count
+        && taken
+            .all(|(of, known)| !known.key_changed || changes.contains(&&*program.operators[*of].op))
 }
 
 /// Whether there are sessions without a cache.
@@ -74,10 +133,12 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
     let fitting = match op {
         "stream" | "table" | "global_table" => fits(&[]),
         "merge" | "stream_join" | "cogroup" => fits(&[STREAM, STREAM]),
+        "by_hand" => fits(&[]),
         "join_table" => fits(&[STREAM, TABLE]),
         "join_global" => fits(&[STREAM, &[Kind::GlobalTable]]),
         "table_join" | "foreign_key_join" => fits(&[TABLE, TABLE]),
         "table_aggregate" => fits(&[TABLE]),
+        "table_transform_values" => fits(&[TABLE]),
         "table_filter" | "table_map_values" | "suppress" | "to_stream" => fits(&[TABLES]),
         "branch" => fits(&[&[Kind::Branches]]),
         "to" => fits(&[&[Kind::Stream, Kind::Table, Kind::Windows, Kind::Sessions]]),
@@ -93,6 +154,8 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
         travels: takes.iter().any(|taken| taken.travels),
         key_changed: takes.iter().any(|taken| taken.key_changed),
         versioned: operator.versioned.is_some(),
+        suppressed: operator.store.is_none() && takes.iter().any(|taken| taken.suppressed),
+        keyless: takes.first().is_none_or(|taken| taken.keyless),
         odd_old_values: takes.iter().any(|taken| taken.odd_old_values),
     };
     let cached = is_cached(program, operator);
@@ -103,15 +166,49 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
     }
     let meets = takes.len() == 2 && !takes[0].topics.is_disjoint(&takes[1].topics);
     let mut sound = !(meets && (next.travels || op == "foreign_key_join"));
+    if by_key && program.optimization() != Optimization::None {
+        sound &= is_right_behind_its_key(program, operator, takes);
+    }
     match op {
         "stream" | "table" | "global_table" => next.topics.extend(operator.topic.clone()),
-        "map" | "select_key" => next.key_changed = true,
+        "map" | "select_key" => {
+            next.key_changed = true;
+            next.keyless = true;
+        }
         "flat_map" => {
             next.key_changed = true;
+            next.keyless = true;
             next.bursts = true;
         }
+        "filter" => next.keyless &= operator.f() != "has_key",
+        "process" => {
+            // Past a processor Kafka Streams moves a repartition topic too, whatever keys it makes.
+            sound &= program.optimization() == Optimization::None || !next.key_changed;
+            next.key_changed = true;
+            next.bursts = true;
+            match operator.how() {
+                // Any record may move the time, and so may the wall clock.
+                "tick" => next.topics.extend(program.topics()),
+                "tick_wall" => {
+                    next.topics.insert(WALL_CLOCK.to_owned());
+                }
+                _ => {}
+            }
+        }
         "flat_map_values" => next.bursts = true,
-        "repartition" | "to_table" | "join_table" => next.key_changed = false,
+        "join_table" => {
+            // What a suppression lets go Kafka Streams' table has only afterwards.
+            sound &= !(meets && takes[1].suppressed);
+            next.key_changed = false;
+            if operator.grace > 0 {
+                let table = &program.operators[*operator.of.last()?];
+                sound &= table.versioned.is_some_and(|history| history >= operator.grace);
+                // Kafka Streams trips over a null key.
+                sound &= operator.kind() == "inner" || !next.keyless;
+                next.bursts = true;
+            }
+        }
+        "repartition" | "to_table" => next.key_changed = false,
         "aggregate" | "cogroup" => {
             next.key_changed = false;
             next.bursts |= operator.windows.is_some();
@@ -123,6 +220,10 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
             next.odd_old_values |= operator.emit_final;
         }
         "stream_join" => {
+            // Kafka Streams loses there what finds no partner.
+            let optimized = program.optimization() != Optimization::None;
+            let is_self_join = operator.of.first() == operator.of.last();
+            sound &= !(optimized && is_self_join && operator.kind() != "inner");
             next.key_changed = false;
             next.bursts = true;
         }
@@ -148,6 +249,7 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
         "table_filter" => sound &= !next.odd_old_values,
         "suppress" => {
             sound &= !takes[0].versioned && !next.odd_old_values;
+            next.suppressed = true;
             next.bursts = true;
         }
         "to_stream" if next.kind == Kind::Stream => {
@@ -155,7 +257,8 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
         }
         _ => {}
     }
-    let carries_versions = ["table_filter", "table_map_values"].contains(&op);
+    let carries_versions =
+        ["table_filter", "table_map_values", "table_transform_values"].contains(&op);
     next.versioned |= carries_versions && takes[0].versioned && operator.store.is_none();
     sound.then_some(next)
 }

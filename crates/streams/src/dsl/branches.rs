@@ -7,7 +7,7 @@ use super::KStream;
 use crate::codec::Data;
 use crate::error::BoxError;
 use crate::operators::Predicates;
-use crate::topology::Graph;
+use crate::topology::{Graph, Keys};
 
 /// A stream that is being split: each record goes to the first branch whose predicate holds
 /// (Kafka's `BranchedKStream`). What matches none goes to the default branch, or nowhere when there
@@ -78,6 +78,7 @@ impl<K: Data, V: Data> Branches<K, V> {
         let _burnt = graph.new_name("");
         let name = format!("{}{index}", graph.nodes[self.node].name);
         let node = graph.add_processor(name, vec![self.node], |_| KStream::<K, V>::pass_node());
+        graph.nodes[node].keys = Keys::Passes;
         KStream::new(self.graph.clone(), node, self.key_changed)
     }
 }

@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::operators::{self, Predicates};
 use crate::processor::{Node, SinkFormats};
 use crate::topic::Topic;
-use crate::topology::{Graph, NodeKind, SinkTopic, TopicRef};
+use crate::topology::{Graph, Keys, NodeKind, SinkTopic, TopicRef};
 
 /// A stream of records: a handle on a node of the topology. Cheap to clone; every method that ends
 /// in another handle adds a node.
@@ -59,6 +59,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name(prefix);
         let node = graph.add_processor(name, vec![self.node], move |_| factory());
+        graph.nodes[node].keys = Keys::of_operator(prefix);
         drop(graph);
         KStream::new(self.graph.clone(), node, key_changed)
     }
@@ -291,7 +292,11 @@ impl<K: Data, V: Data> KStream<K, V> {
                 "'{name}' merges streams of two builders: make both with the same StreamsBuilder"
             ));
         }
+        let changes = parents.iter().any(|parent| graph.key_changer(*parent).is_some());
         let node = graph.add_processor(name, parents, |_| Self::pass_node());
+        if changes {
+            graph.nodes[node].keys = Keys::Changes;
+        }
         drop(graph);
         Self::new(self.graph.clone(), node, self.key_changed || other.key_changed)
     }

@@ -123,7 +123,8 @@ pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
     let formats = SinkFormats { window_suffix: 0, ..written.into() };
     let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
     let source = add_internal_source(graph, names.source, names.topic, partitions, key, read);
-    if let Some(spec) = graph.repartitions.last_mut() {
+    let may_be_one_with_others = graph.key_changer(parent).is_some();
+    if let Some(spec) = graph.repartitions.last_mut().filter(|_| may_be_one_with_others) {
         spec.nodes = Some(RepartitionNodes { parent, filter, sink, source });
     }
     source

@@ -105,6 +105,30 @@ pub(crate) struct NodeSpec {
     pub(crate) takes_null_keys: bool,
     /// What it does with changes of a versioned table that are not the latest of their keys.
     pub(crate) outdated: Outdated,
+    pub(crate) keys: Keys,
+}
+
+/// What a node of a stream does to keys. Repartitionings behind one change of keys may become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// It is one of the operators that are for changing them (Kafka's `isKeyChangingOperation`).
+    Changes,
+    /// It hands records on as they are.
+    Passes,
+    /// It may change keys or values as it likes.
+    #[default]
+    Other,
+}
+
+impl Keys {
+    /// Of an operator, by the prefix of its generated names.
+    pub(crate) fn of_operator(prefix: &str) -> Self {
+        match prefix {
+            "KSTREAM-MAP-" | "KSTREAM-FLATMAP-" | "KSTREAM-KEY-SELECT-" => Self::Changes,
+            "KSTREAM-FILTER-" | "KSTREAM-PEEK-" | "KSTREAM-BRANCH-" => Self::Passes,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Something that is called after a node.
@@ -231,6 +255,18 @@ impl Graph {
         name
     }
 
+    /// The node that changes the keys of what `node` hands on, if nothing else is done to it between.
+    pub(crate) fn key_changer(&self, mut node: usize) -> Option<usize> {
+        loop {
+            let spec = &self.nodes[node];
+            match spec.keys {
+                Keys::Changes => return Some(node),
+                Keys::Passes => node = *spec.parents.first()?,
+                Keys::Other => return None,
+            }
+        }
+    }
+
     /// Adds the node of a processor written by hand. It is the one kind of node for which Kafka
     /// Streams takes no number when it is named, so [`rename`](Self::rename) gives its number back.
     pub(crate) fn add_processor_by_hand(
@@ -293,6 +329,7 @@ impl Graph {
             keeps_versions: false,
             takes_null_keys: false,
             outdated: Outdated::Processed,
+            keys: Keys::Other,
         });
         self.nodes.len() - 1
     }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use graph::{
-    ChangelogKind, Companion, Graph, InnerJoin, NodeFactory, NodeKind, NodeSetup, NodeSpec,
+    ChangelogKind, Companion, Graph, InnerJoin, Keys, NodeFactory, NodeKind, NodeSetup, NodeSpec,
     RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec,
     TableWindows, TopicRef,
 };

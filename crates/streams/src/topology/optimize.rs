@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, InnerJoin, NodeKind, NodeSetup, RepartitionSpec};
+use super::graph::{
+    ChangelogKind, InnerJoin, Keys, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec,
+};
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
 use crate::processor::{NoInput, Node};
@@ -100,6 +102,17 @@ impl TopologyParts {
                     }
                 }
                 _ => kept.push(spec),
+            }
+        }
+        // Kafka Streams makes them anew right behind the change of keys, merged or not, with names of
+        // their own.
+        for spec in &kept {
+            let is_behind_it =
+                |nodes: &RepartitionNodes| self.nodes[nodes.parent].keys == Keys::Changes;
+            let Some(nodes) = spec.nodes.filter(is_behind_it) else { continue };
+            let roles = [(nodes.filter, "filter"), (nodes.sink, "sink"), (nodes.source, "source")];
+            for (node, role) in roles {
+                self.nodes[node].name = format!("{}-{role}", spec.topic);
             }
         }
         self.repartitions = kept;

@@ -18,7 +18,7 @@ final class ProgramFunctions {
         return text.length() > LONGEST ? text.substring(text.length() - LONGEST) : text;
     }
 
-    private static boolean starts(String text, String with) {
+    static boolean starts(String text, String with) {
         return text != null && text.startsWith(with);
     }
 
@@ -95,6 +95,10 @@ final class ProgramFunctions {
 
     static List<KeyValue<String, String>> twice(String k, String v) {
         return List.of(KeyValue.pair(k, v), KeyValue.pair(key("first", k, v), value("mark", k, v)));
+    }
+
+    static String dated(String k, String v, long time) {
+        return starts(v, "d") ? null : show(k) + show(v) + "@" + time;
     }
 
     static String windowed(String k, long start, long end) {

@@ -11,10 +11,12 @@ import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.internals.CachedStateStore;
 
 /** What the stores of tables hold. Of the stores inside joins and suppressions the changelogs tell. */
@@ -46,6 +48,16 @@ final class ProgramStores {
             } else if (store instanceof TimestampedKeyValueStore) {
                 ArrayNode entries = add(stores, named.getKey(), "timestamped-key-value");
                 try (KeyValueIterator<String, ValueAndTimestamp<Object>> all = ((TimestampedKeyValueStore<String, Object>) store).all()) {
+                    all.forEachRemaining(entry -> value(entries.addObject().put("key", text(entry.key)), entry.value));
+                }
+            } else if (store instanceof WindowStore) {
+                ArrayNode entries = add(stores, named.getKey(), "window");
+                try (var all = ((WindowStore<String, Object>) store).all()) {
+                    all.forEachRemaining(entry -> window(entries.addObject(), entry.key, entry.value));
+                }
+            } else if (store instanceof KeyValueStore) {
+                ArrayNode entries = add(stores, named.getKey(), "key-value");
+                try (KeyValueIterator<String, Object> all = ((KeyValueStore<String, Object>) store).all()) {
                     all.forEachRemaining(entry -> value(entries.addObject().put("key", text(entry.key)), entry.value));
                 }
             }

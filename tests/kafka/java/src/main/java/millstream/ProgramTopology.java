@@ -10,13 +10,18 @@ import static millstream.ProgramFunctions.value;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.*;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.Stores;
@@ -25,7 +30,9 @@ import org.apache.kafka.streams.state.Stores;
 final class ProgramTopology {
     private static final Serde<String> TEXT = Serdes.String();
 
-    final StreamsBuilder builder = new StreamsBuilder();
+    private final StreamsBuilder builder = new StreamsBuilder();
+    private final Set<String> added = new HashSet<>();
+    private final List<JsonNode> byHand = new ArrayList<>();
     private final List<Object> built = new ArrayList<>();
     private JsonNode operator;
 
@@ -165,7 +172,9 @@ final class ProgramTopology {
                 };
             }
             case "join_table": {
-                Joined<String, String, String> joined = Joined.with(TEXT, TEXT, TEXT, text("name"));
+                Joined<String, String, String> joined = number("grace") > 0
+                        ? Joined.with(TEXT, TEXT, TEXT, text("name"), Duration.ofMillis(number("grace")))
+                        : Joined.with(TEXT, TEXT, TEXT, text("name"));
                 KTable<String, String> other = table(1);
                 return text("kind").equals("inner") ? stream(0).join(other, joiner, joined) : stream(0).leftJoin(other, joiner, joined);
             }
@@ -207,6 +216,27 @@ final class ProgramTopology {
                 return of(0) instanceof Table ? filterWindows(f) : filterTable(f);
             case "table_map_values":
                 return of(0) instanceof Table ? mapWindows(f) : mapTable(f);
+            case "table_transform_values": {
+                KTable<String, String> table = table(0);
+                ValueTransformerWithKeySupplier<String, String, String> dating = ProgramProcessors.Dating::new;
+                if (has("store")) {
+                    return has("name") ? table.transformValues(dating, texts(), named()) : table.transformValues(dating, texts());
+                }
+                return has("name") ? table.transformValues(dating, named()) : table.transformValues(dating);
+            }
+            case "process": {
+                var processor = ProgramProcessors.processor(operator);
+                String[] stores = processorStore();
+                return has("name") ? stream(0).process(processor, named(), stores) : stream(0).process(processor, stores);
+            }
+            case "process_values": {
+                var processor = ProgramProcessors.fixedKeyProcessor(operator);
+                String[] stores = processorStore();
+                return has("name") ? stream(0).processValues(processor, named(), stores) : stream(0).processValues(processor, stores);
+            }
+            case "by_hand":
+                byHand.add(operator);
+                return null;
             case "table_aggregate": {
                 KTable<String, String> table = table(0);
                 KGroupedTable<String, String> grouped = table.groupBy((k, v) -> KeyValue.pair(key(by, k, v), v), Grouped.with(text("name"), TEXT, TEXT));
@@ -255,6 +285,24 @@ final class ProgramTopology {
         }
     }
 
+    /** The name of the store that a processor has, if it has one; the store is added if no other has named it. */
+    private String[] processorStore() {
+        if (!has("store")) {
+            return new String[0];
+        }
+        if (added.add(text("store"))) {
+            builder.addStateStore(ProgramProcessors.store(operator));
+        }
+        return new String[] {text("store")};
+    }
+
+    /** The topology, with the nodes that are added one by one. */
+    Topology build(Properties config) {
+        Topology topology = builder.build(config);
+        byHand.forEach(node -> ProgramProcessors.addByHand(topology, node));
+        return topology;
+    }
+
     private static <K> KTable<K, String> shown(KTable<K, Long> counts) {
         return counts.mapValues(n -> String.valueOf(n));
     }
@@ -301,6 +349,7 @@ final class ProgramTopology {
         Duration grace = Duration.ofMillis(number("grace"));
         return switch (text("windows")) {
             case "tumbling" -> TimeWindows.ofSizeAndGrace(size, grace);
+            case "unlimited" -> UnlimitedWindows.of().startOn(Instant.ofEpochMilli(number("size")));
             case "hopping" -> TimeWindows.ofSizeAndGrace(size, grace).advanceBy(Duration.ofMillis(number("advance")));
             default -> null;
         };

@@ -76,7 +76,7 @@ public final class Programs {
         program.get("config").properties().forEach(entry -> config.put(entry.getKey(), entry.getValue().asText()));
         Topology topology;
         try {
-            topology = new ProgramTopology(program.get("operators")).builder.build(config);
+            topology = new ProgramTopology(program.get("operators")).build(config);
         } catch (RuntimeException refused) {
             return answer.put("refused", refused.toString());
         }
