@@ -16,6 +16,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// Others may take a port between our look and the broker's start.
 const ATTEMPTS: usize = 5;
 
+/// What says in the log that it takes partitions for deleted.
+const MARKER_SENDER: &str = "kafka.coordinator.transaction.TransactionMarkerChannelManager";
+
 /// A Kafka broker of one node in a process of its own, on 127.0.0.1. It is killed when this is
 /// dropped, and when this process ends in whatever way.
 #[derive(Debug)]
@@ -119,6 +122,13 @@ impl KafkaServer {
         drop(self.jvm.take());
     }
 
+    /// Whether it has left a transaction open for ever since it started: while nobody leads a
+    /// partition, as when a broker that is alone comes back, Kafka takes it for deleted, and writes no
+    /// marker of a transaction that was about to be committed (`TransactionMarkerChannelManager`).
+    pub fn has_lost_markers(&self) -> bool {
+        self.log().contains("these partitions are likely deleted already")
+    }
+
     /// Starts it again on the same ports and data, after [`stop`](Self::stop) or
     /// [`kill`](Self::kill); one that runs is stopped first.
     pub fn restart(&mut self) {
@@ -143,6 +153,7 @@ impl KafkaServer {
             "-XX:TieredStopAtLevel=1".to_owned(),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned(),
             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info".to_owned(),
+            format!("-Dorg.slf4j.simpleLogger.log.{MARKER_SENDER}=info"),
         ];
         let archive = self.jars.class_archive();
         if archive.exists() {
