@@ -127,6 +127,7 @@ impl Operator {
     }
 
     /// Whether both are processors with the same store.
+    #[cfg(feature = "java")]
     pub(super) fn shares_store(&self, other: &Self) -> bool {
         let is_processor = |operator: &Self| operator.op.starts_with("process");
         is_processor(self)
@@ -168,6 +169,7 @@ impl Program {
     }
 
     /// The topics that are read.
+    #[cfg(feature = "java")]
     pub(super) fn topics(&self) -> impl Iterator<Item = String> {
         let read = self.operators.iter().filter(|operator| !operator.is("to"));
         read.filter_map(|operator| operator.topic.clone())

@@ -19,7 +19,7 @@ use crate::error::{Error, Panic};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long a broker may be away while a stream thread starts: `task.timeout.ms` of Kafka Streams.
-const START_TIMEOUT: Duration = Duration::from_mins(5);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How a stream thread says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
