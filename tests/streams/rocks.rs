@@ -254,8 +254,8 @@ fn tasks_move_between_threads_of_a_process() {
     let second = rig.run(&count(), state("b").with_num_stream_threads(2));
     rig.send_numbers("in", 0..300);
     rig.counts("out", 600);
-    let elsewhere = second.metrics().processed;
     second.close(CLOSE).unwrap();
+    let elsewhere = second.metrics().processed;
     rig.send_numbers("in", 0..300);
     assert!(rig.counts("out", 900).values().all(|count| *count == 3));
     // Its databases were kept, so that only what the other has counted came back.

@@ -1,6 +1,10 @@
 //! Topologies that cannot be built.
 
-use millstream::{KStream, KTable, Materialized, Repartitioned, StreamsBuilder};
+use std::time::Duration;
+
+use millstream::{
+    BufferConfig, KStream, KTable, Materialized, Repartitioned, StreamsBuilder, Suppressed,
+};
 
 use super::assert_says;
 
@@ -35,6 +39,19 @@ const CASES: &[Case] = &[
             input(builder).map_values(|v| v).named("twin").filter(|_, _| true).named("twin");
         },
         &["two nodes are called 'twin'", ".named(..)"],
+    ),
+    (
+        "a suppressed view of a versioned table",
+        |builder| {
+            let history = Duration::from_millis(10);
+            let versions = Materialized::<String, String>::versioned("versions", history);
+            let table = builder.table("in", versions);
+            let view = table.transform_values(|_, value, _| value).filter(|_, _| true);
+            let limit = || Suppressed::until_time_limit(history, BufferConfig::unbounded());
+            view.suppress(limit().named("latest"));
+            view.materialized("view").suppress(limit().named("later"));
+        },
+        &["suppression 'latest' is behind a versioned table", ".materialized(\"a-name\")"],
     ),
     (
         "a topic read twice",

@@ -98,7 +98,8 @@ impl Doing<'_> {
 
 /// The right that an action needs, as Kafka's ACLs call it.
 fn missing_right(code: Code, action: &str) -> Option<&'static str> {
-    const OF_TOPICS: [(&str, &str); 7] = [
+    const OF_TOPICS: [(&str, &str); 8] = [
+        ("to be a member of ", "the right Describe on the topic"),
         ("to read the configs of ", "the right DescribeConfigs on the topic"),
         ("to read the offsets of ", "the right Describe on the topic"),
         ("to read ", "the right Read on the topic"),

@@ -13,7 +13,8 @@ impl<K: Wire, V: Wire> KTable<K, V> {
     /// the timestamp and the headers of its last one. A suppression keeps state, so it needs a
     /// [name](Suppressed::named).
     ///
-    /// Joins behind it see of a key that is held back the value that it had before.
+    /// Joins behind it see of a key that is held back the value that it had before. A versioned table, or
+    /// a view of one, is refused at `build()`, as in Kafka Streams.
     ///
     /// At most one update of a key in 10 ms of stream time, and the final count of each window of 10 ms:
     ///
@@ -68,6 +69,11 @@ impl<K: Wire, V: Wire> KTable<K, V> {
                 (name, graph.new_name("KTABLE-SUPPRESS-STATE-STORE-"))
             }
         };
+        if graph.is_versioned(self.node) {
+            graph.problems.push(format!(
+                "the suppression '{name}' is behind a versioned table, of which a late update may be no update at all: put `.materialized(\"a-name\")` before it, or suppress a table that is not versioned"
+            ));
+        }
         let windows = graph.windows_above(self.node);
         if rules.window_end.is_some() {
             match &windows {

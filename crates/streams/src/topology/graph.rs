@@ -255,6 +255,11 @@ impl Graph {
         name
     }
 
+    /// Whether the table of `node` is versioned, by what has been said of it so far.
+    pub(crate) fn is_versioned(&self, node: usize) -> bool {
+        history(&self.nodes, &self.stores, node).is_some()
+    }
+
     /// The node that changes the keys of what `node` hands on, if nothing else is done to it between.
     pub(crate) fn key_changer(&self, mut node: usize) -> Option<usize> {
         loop {
