@@ -8,9 +8,9 @@ use millstream::broker::{
     Admin, Broker, BrokerError, Consumer, ConsumerOptions, GroupJoin, Membership, Producer,
     ProducerOptions,
 };
-use millstream::{AppState, StreamsApp, StreamsBuilder, Topology};
+use millstream::{AppState, StreamsApp};
 
-use crate::rig::{CLOSE, Rig, block_on, config, eventually};
+use crate::rig::{CLOSE, Rig, block_on, config, copy, eventually};
 
 /// The embedded broker, which refuses to open so many producers.
 #[derive(Debug)]
@@ -52,15 +52,9 @@ fn not_allowed() -> BrokerError {
     BrokerError::InvalidTransactionState("not allowed".to_owned())
 }
 
-fn copies() -> Topology {
-    let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").to("out");
-    builder.build().unwrap()
-}
-
 fn app(rig: &Rig, refusals: usize, refusal: fn() -> BrokerError) -> StreamsApp {
     let broker = Refusing { broker: rig.broker.clone(), refusals: refusals.into(), refusal };
-    let app = StreamsApp::on(Arc::new(broker), copies(), config("late").with_num_stream_threads(2));
+    let app = StreamsApp::on(Arc::new(broker), copy(), config("late").with_num_stream_threads(2));
     let app = app.unwrap();
     app.start().unwrap();
     app

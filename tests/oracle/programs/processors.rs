@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use millstream::{
     BoxError, FixedKeyContext, FixedKeyProcessor, Headers, KStream, Materialized, Processor,
-    ProcessorContext, PunctuationType, Record, Schedule, StoreHandle, StreamsBuilder, Timestamped,
-    Windowed,
+    ProcessorContext, PunctuationType, Record, Schedule, StoreHandle, Stores, StreamsBuilder,
+    Timestamped, Windowed,
 };
 
 use super::super::topologies::Text;
@@ -30,6 +30,15 @@ pub(super) enum Kept {
     Plain(StoreHandle<Text, Text>),
     Timestamped(StoreHandle<Text, Text>),
     Windows(StoreHandle<Windowed<Text>, Text>),
+}
+
+impl Stores for &Kept {
+    fn numbers(&self) -> Vec<usize> {
+        match self {
+            Kept::Plain(store) | Kept::Timestamped(store) => store.numbers(),
+            Kept::Windows(store) => store.numbers(),
+        }
+    }
 }
 
 /// The store that an operator names, made if no other has named it.
@@ -227,17 +236,6 @@ impl Processor<Text, Text> for Route {
     }
 }
 
-fn with_store<P: Processor<Text, Text, KeyOut = Text, ValueOut = Text>>(
-    stream: &KStream<Text, Text>,
-    kept: &Kept,
-    processor: impl Fn() -> P + Send + Sync + 'static,
-) -> KStream<Text, Text> {
-    match kept {
-        Kept::Plain(store) | Kept::Timestamped(store) => stream.process_with(store, processor),
-        Kept::Windows(store) => stream.process_with(store, processor),
-    }
-}
-
 pub(super) fn process(
     builder: &StreamsBuilder,
     stores: &mut ProcessorStores,
@@ -247,12 +245,12 @@ pub(super) fn process(
     let tick = |stores: &mut ProcessorStores, kind| {
         let (store, every) = (kept(builder, stores, operator), operator.size);
         let every = Duration::from_millis(every);
-        with_store(stream, &store.clone(), move || Tick { store: store.clone(), every, kind })
+        stream.process_with(&store.clone(), move || Tick { store: store.clone(), every, kind })
     };
     match operator.how() {
         "last" => {
             let store = kept(builder, stores, operator);
-            with_store(stream, &store.clone(), move || Last(store.clone()))
+            stream.process_with(&store.clone(), move || Last(store.clone()))
         }
         "tick" => tick(stores, PunctuationType::StreamTime),
         "tick_wall" => tick(stores, PunctuationType::WallClockTime),
@@ -275,12 +273,7 @@ pub(super) fn process_values(
     operator: &Operator,
 ) -> KStream<Text, Text> {
     let store = kept(builder, stores, operator);
-    let handle = store.clone();
-    let last = move || Last(handle.clone());
-    match &store {
-        Kept::Plain(store) | Kept::Timestamped(store) => stream.process_values(store, last),
-        Kept::Windows(store) => stream.process_values(store, last),
-    }
+    stream.process_values(&store.clone(), move || Last(store.clone()))
 }
 
 /// A source, two processors with a store that they share, and two sinks, node by node.
@@ -288,20 +281,13 @@ pub(super) fn by_hand(builder: &StreamsBuilder, stores: &mut ProcessorStores, op
     let topic = operator.topic.as_deref().expect("it has a topic");
     let named = |role: &str| format!("{}-{role}", operator.name.as_deref().unwrap_or_default());
     let source = builder.add_source::<Text, Text>(named("source"), [topic]);
-    let (Kept::Plain(store) | Kept::Timestamped(store)) = kept(builder, stores, operator) else {
-        panic!("{operator:?}: a store of windows");
-    };
-    let last = |timestamped: bool| {
+    let store = kept(builder, stores, operator);
+    let last = || {
         let store = store.clone();
-        move || match timestamped {
-            true => Last(Kept::Timestamped(store.clone())),
-            false => Last(Kept::Plain(store.clone())),
-        }
+        move || Last(store.clone())
     };
-    let timestamped = operator.kind() == "timestamped";
-    let first = builder.add_processor(named("first"), &source, &store, last(timestamped));
-    let second =
-        builder.add_processor(named("second"), [&source, &first], &store, last(timestamped));
+    let first = builder.add_processor(named("first"), &source, &store, last());
+    let second = builder.add_processor(named("second"), [&source, &first], &store, last());
     builder.add_sink(named("one"), format!("{topic}-one").as_str(), &first);
     builder.add_sink(named("two"), format!("{topic}-two").as_str(), [&first, &second]);
 }

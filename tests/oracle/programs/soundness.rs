@@ -98,7 +98,7 @@ fn is_connected(program: &Program) -> bool {
 }
 
 /// Whether topologies are rearranged alike: Kafka Streams moves a repartition topic up to where the
-/// key changes, past what changes values, and millstream leaves it where it is.
+/// key changes, past filters and the like, and millstream leaves it where it is.
 fn is_right_behind_its_key(program: &Program, operator: &Operator, takes: &[&Known]) -> bool {
     let changes = ["map", "select_key", "flat_map", "process", "merge"];
     // A count reads no values here, and so shares no topic with what does.

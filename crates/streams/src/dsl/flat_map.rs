@@ -4,6 +4,7 @@ use super::KStream;
 use crate::codec::Data;
 use crate::error::BoxError;
 use crate::operators;
+use crate::topology::Keys;
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Makes any number of records of each. A grouping behind it repartitions.
@@ -26,7 +27,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(K, V) -> Result<I, BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-FLATMAP-", true, move || operators::flat_map(f.clone()))
+        self.then("KSTREAM-FLATMAP-", Keys::Changes, move || operators::flat_map(f.clone()))
     }
 
     /// Makes any number of values of each record, under its key.
@@ -71,7 +72,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, V) -> Result<I, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-FLATMAPVALUES-", self.key_changed, move || {
+        self.then("KSTREAM-FLATMAPVALUES-", Keys::Other, move || {
             operators::flat_map_values(f.clone())
         })
     }

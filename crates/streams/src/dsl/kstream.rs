@@ -53,15 +53,15 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub(super) fn then<K2: Data, V2: Data>(
         &self,
         prefix: &str,
-        key_changed: bool,
+        keys: Keys,
         factory: impl Fn() -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let mut graph = self.graph.borrow_mut();
         let name = graph.new_name(prefix);
         let node = graph.add_processor(name, vec![self.node], move |_| factory());
-        graph.nodes[node].keys = Keys::of_operator(prefix);
+        graph.nodes[node].keys = keys;
         drop(graph);
-        KStream::new(self.graph.clone(), node, key_changed)
+        KStream::new(self.graph.clone(), node, self.key_changed || keys == Keys::Changes)
     }
 
     /// Names the last node, instead of its generated name. The names of other nodes do not change.
@@ -90,7 +90,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(K, V) -> Result<(K2, V2), BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-MAP-", true, move || operators::map(f.clone()))
+        self.then("KSTREAM-MAP-", Keys::Changes, move || operators::map(f.clone()))
     }
 
     /// Makes a new value of each record.
@@ -139,7 +139,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, V) -> Result<V2, BoxError> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         let f = Arc::new(f);
-        self.then("KSTREAM-MAPVALUES-", self.key_changed, move || operators::map_values(f.clone()))
+        self.then("KSTREAM-MAPVALUES-", Keys::Other, move || operators::map_values(f.clone()))
     }
 
     /// Keeps the records for which `predicate` holds.
@@ -185,7 +185,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         keep: bool,
     ) -> Self {
         let f = Arc::new(predicate);
-        self.then("KSTREAM-FILTER-", self.key_changed, move || operators::filter(f.clone(), keep))
+        self.then("KSTREAM-FILTER-", Keys::Passes, move || operators::filter(f.clone(), keep))
     }
 
     /// Gives each record a new key. A grouping behind it repartitions.
@@ -208,7 +208,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, &V) -> Result<K2, BoxError> + Send + Sync + 'static,
     ) -> KStream<K2, V> {
         let f = Arc::new(f);
-        self.then("KSTREAM-KEY-SELECT-", true, move || operators::select_key(f.clone()))
+        self.then("KSTREAM-KEY-SELECT-", Keys::Changes, move || operators::select_key(f.clone()))
     }
 
     /// Looks at each record as it passes. What `f` does outside happens again when records are
@@ -231,7 +231,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         f: impl Fn(&K, &V) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self {
         let f = Arc::new(f);
-        self.then("KSTREAM-PEEK-", self.key_changed, move || operators::peek(f.clone()))
+        self.then("KSTREAM-PEEK-", Keys::Passes, move || operators::peek(f.clone()))
     }
 
     /// Ends the stream in a closure. What `f` does outside happens again when records are processed
@@ -253,7 +253,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn try_for_each(&self, f: impl Fn(K, V) -> Result<(), BoxError> + Send + Sync + 'static) {
         let f = Arc::new(f);
         let _end: Self =
-            self.then("KSTREAM-FOREACH-", false, move || operators::for_each(f.clone()));
+            self.then("KSTREAM-FOREACH-", Keys::Other, move || operators::for_each(f.clone()));
     }
 
     /// Prints each record on standard output as `[label]: key, value`, by `Debug`, and ends the
@@ -269,8 +269,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: fmt::Debug,
     {
         let label = label.into();
-        let _end: Self =
-            self.then("KSTREAM-PRINTER-", false, move || operators::print::<K, V>(label.clone()));
+        let _end: Self = self
+            .then("KSTREAM-PRINTER-", Keys::Other, move || operators::print::<K, V>(label.clone()));
     }
 
     /// The records of both streams, in the order in which they are processed; there is no order
@@ -321,7 +321,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let predicates = Predicates::new();
         let shared = predicates.clone();
         let split: Self =
-            self.then("KSTREAM-BRANCH-", self.key_changed, move || operators::branch(&shared));
+            self.then("KSTREAM-BRANCH-", Keys::Passes, move || operators::branch(&shared));
         Branches {
             graph: self.graph.clone(),
             node: split.node,

@@ -115,20 +115,9 @@ pub(crate) enum Keys {
     Changes,
     /// It hands records on as they are.
     Passes,
-    /// It may change keys or values as it likes.
+    /// It may change values, or be written by hand.
     #[default]
     Other,
-}
-
-impl Keys {
-    /// Of an operator, by the prefix of its generated names.
-    pub(crate) fn of_operator(prefix: &str) -> Self {
-        match prefix {
-            "KSTREAM-MAP-" | "KSTREAM-FLATMAP-" | "KSTREAM-KEY-SELECT-" => Self::Changes,
-            "KSTREAM-FILTER-" | "KSTREAM-PEEK-" | "KSTREAM-BRANCH-" => Self::Passes,
-            _ => Self::Other,
-        }
-    }
 }
 
 /// Something that is called after a node.
@@ -448,9 +437,7 @@ impl Graph {
         if is_generated(base) {
             RepartitionNames { topic, sink, filter, source }
         } else {
-            let named = |suffix| format!("{topic}-{suffix}");
-            let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
-            RepartitionNames { topic, sink, filter, source }
+            RepartitionNames::of(topic)
         }
     }
 }
@@ -460,6 +447,15 @@ pub(crate) struct RepartitionNames {
     pub(crate) sink: String,
     pub(crate) filter: String,
     pub(crate) source: String,
+}
+
+impl RepartitionNames {
+    /// Nodes that are named after their topic.
+    pub(crate) fn of(topic: String) -> Self {
+        let named = |suffix| format!("{topic}-{suffix}");
+        let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
+        Self { topic, sink, filter, source }
+    }
 }
 
 /// For how long the table of a node keeps versions, if it does: by its store, or without one as the

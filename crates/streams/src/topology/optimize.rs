@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::graph::{
-    ChangelogKind, InnerJoin, Keys, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec,
+    ChangelogKind, InnerJoin, Keys, NodeKind, NodeSetup, RepartitionNames, RepartitionNodes,
+    RepartitionSpec,
 };
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
@@ -110,10 +111,10 @@ impl TopologyParts {
             let is_behind_it =
                 |nodes: &RepartitionNodes| self.nodes[nodes.parent].keys == Keys::Changes;
             let Some(nodes) = spec.nodes.filter(is_behind_it) else { continue };
-            let roles = [(nodes.filter, "filter"), (nodes.sink, "sink"), (nodes.source, "source")];
-            for (node, role) in roles {
-                self.nodes[node].name = format!("{}-{role}", spec.topic);
-            }
+            let names = RepartitionNames::of(spec.topic.clone());
+            self.nodes[nodes.filter].name = names.filter;
+            self.nodes[nodes.sink].name = names.sink;
+            self.nodes[nodes.source].name = names.source;
         }
         self.repartitions = kept;
     }
