@@ -1,13 +1,15 @@
 //! Builds the topology of a program, as `ProgramTopology.java` does.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use millstream::{
-    BufferConfig, EmitStrategy, GlobalKTable, GroupedStream, JoinWindows, KStream, KTable,
-    Materialized, Repartitioned, SessionWindow, SessionWindows, SlidingWindows, StreamJoined,
-    StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows, UnlimitedWindows,
-    Window, Windowed, Wire,
+    BufferConfig, EmitStrategy, GlobalKTable, GroupedStream, GroupedTable, JoinWindows, KStream,
+    KTable, Materialized, Repartitioned, SessionWindow, SessionWindows, SlidingWindows,
+    StreamJoined, StreamsBuilder, Suppressed, TimeWindow, TimeWindowedStream, TimeWindows,
+    UnlimitedWindows, Window, Windowed, Wire,
 };
 
 use super::super::topologies::Text;
@@ -36,10 +38,16 @@ pub(super) fn build(builder: &StreamsBuilder, operators: &[Operator]) {
     // Java's side leaves names out by chance.
     builder.take_over_generated_names();
     let mut built = Vec::new();
-    let stores = RefCell::default();
+    let (stores, groupings) = Default::default();
     for operator in operators {
-        let next = Builder { builder, operator, built: &built, stores: &stores }.build();
+        let next =
+            Builder { builder, operator, built: &built, stores: &stores, groupings: &groupings };
+        let next = next.build();
         built.push(next);
+    }
+    // In Java nodes are added to what the DSL has built.
+    for operator in operators.iter().filter(|operator| operator.is("by_hand")) {
+        by_hand(builder, &mut stores.borrow_mut(), operator);
     }
 }
 
@@ -48,6 +56,14 @@ struct Builder<'a> {
     operator: &'a Operator,
     built: &'a [Built],
     stores: &'a RefCell<ProcessorStores>,
+    groupings: &'a RefCell<BTreeMap<String, Grouping>>,
+}
+
+/// A grouping with a name, which several aggregations may share.
+#[derive(Clone)]
+enum Grouping {
+    Stream(GroupedStream<Text, Text>),
+    Table(Rc<GroupedTable<Text, Text>>),
 }
 
 fn ms(millis: u64) -> Duration {
@@ -270,13 +286,13 @@ impl Builder<'_> {
                 let processed = process_values(self.builder, stores, self.stream(0), operator);
                 self.named_stream(processed)
             }
-            "by_hand" => {
-                by_hand(self.builder, &mut self.stores.borrow_mut(), operator);
-                Built::Nothing
-            }
+            "by_hand" => Built::Nothing,
             "table_aggregate" => {
-                let by = move |k: &Text, v: Text| (key(&by, k, &v), v);
-                let grouped = self.table(0).group_by(by).named(self.name());
+                let grouping = self.grouping(|| {
+                    let by = move |k: &Text, v: Text| (key(&by, k, &v), v);
+                    Grouping::Table(Rc::new(self.table(0).group_by(by).named(self.name())))
+                });
+                let Grouping::Table(grouped) = grouping else { panic!("{operator:?}: a stream's") };
                 Built::Table(match operator.how() {
                     "count" => shown(&grouped.count(self.store())),
                     "reduce" => {
@@ -384,8 +400,20 @@ impl Builder<'_> {
         }
     }
 
+    /// The grouping of this name, made the first time.
+    fn grouping(&self, make: impl FnOnce() -> Grouping) -> Grouping {
+        let Some(name) = &self.operator.name else { return make() };
+        let known = self.groupings.borrow().get(name).cloned();
+        let grouping = known.unwrap_or_else(make);
+        self.groupings.borrow_mut().insert(name.clone(), grouping.clone());
+        grouping
+    }
+
     fn aggregate(&self) -> Built {
-        let (operator, grouped) = (self.operator, self.grouped());
+        let operator = self.operator;
+        let Grouping::Stream(grouped) = self.grouping(|| Grouping::Stream(self.grouped())) else {
+            panic!("{operator:?}: a table's");
+        };
         let f = owned(operator.f());
         let reducer = {
             let f = f.clone();

@@ -1,5 +1,7 @@
 //! Random programs with nasty input.
 
+use millstream::Optimization;
+
 use super::super::case::{Hex, RawRecord};
 use super::program::{Kind, OPTIMIZATION, Operator, Program, Step};
 use super::random::Random;
@@ -29,6 +31,20 @@ const OF_STREAMS: &[&str] = &[
     "process",
     "process_values",
     "aggregate",
+    "aggregate",
+    "aggregate",
+    "aggregate",
+];
+/// What repartition topics are moved past under optimization, and what asks for them.
+const MOVING: &[&str] = &[
+    "select_key",
+    "map",
+    "flat_map",
+    "filter",
+    "filter_not",
+    "peek",
+    "split",
+    "to_table",
     "aggregate",
     "aggregate",
     "aggregate",
@@ -96,13 +112,14 @@ pub(super) fn program(seed: u64) -> Program {
         let operator = source(&mut random, program.operators.len(), op, topic, unit);
         program.operators.push(operator);
     }
+    let moves_topics = program.optimization() != Optimization::None && random.chance(500);
     let wanted = program.operators.len() + random.between(1, 7) as usize;
     for _ in 0..200 {
         if program.operators.len() >= wanted {
             break;
         }
         let kinds = program.kinds();
-        let operator = operator(&mut random, &program, &kinds, unit);
+        let operator = operator(&mut random, &program, &kinds, unit, moves_topics);
         let (is_split, children) = (operator.is("split"), operator.children.clone());
         program.operators.push(operator);
         if !is_sound(&program) {
@@ -156,7 +173,13 @@ fn any_of(random: &mut Random, kinds: &[Kind], wanted: Kind) -> Option<usize> {
     (!found.is_empty()).then(|| random.pick(&found))
 }
 
-fn operator(random: &mut Random, program: &Program, kinds: &[Kind], unit: u64) -> Operator {
+fn operator(
+    random: &mut Random,
+    program: &Program,
+    kinds: &[Kind],
+    unit: u64,
+    moves_topics: bool,
+) -> Operator {
     let place = kinds.len();
     let mut operator = Operator::default();
     if random.chance(400) {
@@ -173,6 +196,7 @@ fn operator(random: &mut Random, program: &Program, kinds: &[Kind], unit: u64) -
     } else {
         let of = random.below(place as u64) as usize;
         let ops = match kinds[of] {
+            Kind::Stream if moves_topics => MOVING,
             Kind::Stream => OF_STREAMS,
             Kind::Table => OF_TABLES,
             Kind::Windows | Kind::Sessions => OF_WINDOWS,
@@ -273,6 +297,17 @@ fn operator(random: &mut Random, program: &Program, kinds: &[Kind], unit: u64) -
             }
         }
         _ => {}
+    }
+    if operator.op.ends_with("aggregate") && random.chance(250) {
+        let earlier =
+            program.operators.iter().filter(|it| it.op == operator.op && it.name.is_some());
+        let earlier: Vec<&Operator> = earlier.collect();
+        if !earlier.is_empty() {
+            let shared = random.pick(&earlier);
+            operator.of.clone_from(&shared.of);
+            operator.by.clone_from(&shared.by);
+            operator.name.clone_from(&shared.name);
+        }
     }
     if operator.op == "join_global" {
         operator.kind = one_of(random, INNER_LEFT);

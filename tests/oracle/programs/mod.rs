@@ -82,13 +82,17 @@ fn compare(program: &Program, answer: &serde_json::Value) -> Result<(), String> 
         .map_err(|difference| difference.to_string())
 }
 
-/// The lines of a `describe()`. Of its order, which follows that of a hash map and of trees that are
+/// The lines of a `describe()`, each with its sub-topology. Of their order, which follows that of a hash map and of trees that are
 /// changed under way, the recorded topologies tell.
-fn sorted(describe: &str) -> Vec<String> {
-    let sort = |line: &str| {
+fn sorted<'a>(describe: &'a str) -> Vec<String> {
+    let mut sub_topology = "";
+    let sort = |line: &'a str| {
+        if line.trim_start().starts_with("Sub-topology") {
+            sub_topology = line;
+        }
         let mut names: Vec<&str> = line.split([',', ' ']).filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
-        names.join(" ")
+        format!("{sub_topology}: {}", names.join(" "))
     };
     let mut lines: Vec<String> = describe.lines().map(sort).collect();
     lines.sort_unstable();

@@ -35,6 +35,7 @@ pub(super) struct Operator {
     /// The operators whose results it takes, by their places.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) of: Vec<usize>,
+    /// Aggregations of one name share a grouping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

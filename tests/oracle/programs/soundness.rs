@@ -51,6 +51,9 @@ pub(super) fn is_sound(program: &Program) -> bool {
         }
         known.push(next);
     }
+    if program.optimization() != Optimization::None && moved_nodes_lose_records(program, &known) {
+        return false;
+    }
     // Kafka Streams fails ("segment interval has changed") where the gap of a session reaches further
     // than a segment before the epoch.
     let times = program.steps.iter().filter_map(|step| step.input.as_ref()?.ts);
@@ -71,7 +74,8 @@ pub(super) fn is_sound(program: &Program) -> bool {
     }
     // Kafka Streams loses the headers of what updates a session without a cache.
     let mut inputs = program.steps.iter().filter_map(|step| step.input.as_ref());
-    !has_bare_sessions(program) || inputs.all(|input| input.headers.is_empty())
+    let makes_headers = program.operators.iter().any(|operator| operator.how() == "twice");
+    !has_bare_sessions(program) || !makes_headers && inputs.all(|input| input.headers.is_empty())
 }
 
 /// Whether all that is not global is one sub-topology, when there are no topics between.
@@ -97,16 +101,28 @@ fn is_connected(program: &Program) -> bool {
     groups.all(|group| Some(group) == first)
 }
 
-/// Whether topologies are rearranged alike: Kafka Streams moves a repartition topic up to where the
-/// key changes, past filters and the like, and millstream leaves it where it is.
-fn is_right_behind_its_key(program: &Program, operator: &Operator, takes: &[&Known]) -> bool {
-    let changes = ["map", "select_key", "flat_map", "process", "merge"];
-    // A count reads no values here, and so shares no topic with what does.
-    let is_count = takes.iter().any(|known| known.key_changed) && operator.how() == "count";
-    let mut taken = operator.of.iter().zip(takes);
-    !is_count
-        && taken
-            .all(|(of, known)| !known.key_changed || changes.contains(&&*program.operators[*of].op))
+/// Whether a filter that has come behind a repartition topic hands records without a key to others too:
+/// Kafka Streams loses them.
+fn moved_nodes_lose_records(program: &Program, known: &[Known]) -> bool {
+    let operators = &program.operators;
+    let users = |place: usize| operators.iter().filter(|user| user.of.contains(&place)).count();
+    let moves = ["filter", "filter_not", "peek", "split", "branch"];
+    operators.iter().filter(|operator| is_by_key(operator)).flat_map(|operator| &operator.of).any(
+        |of| {
+            let (mut place, mut shared) = (*of, false);
+            while moves.contains(&&*operators[place].op) {
+                shared |= users(place) > 1 || operators[place].is("split");
+                place = operators[place].of[0];
+            }
+            shared && known[*of].key_changed && known[place].keyless
+        },
+    )
+}
+
+/// Whether it is repartitioned for where the key has changed.
+fn is_by_key(operator: &Operator) -> bool {
+    let by_key = ["to_table", "aggregate", "cogroup", "stream_join", "join_table"];
+    by_key.contains(&&*operator.op)
 }
 
 /// Whether there are sessions without a cache.
@@ -159,16 +175,12 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
         odd_old_values: takes.iter().any(|taken| taken.odd_old_values),
     };
     let cached = is_cached(program, operator);
-    let by_key = matches!(op, "to_table" | "aggregate" | "cogroup" | "stream_join" | "join_table")
-        || op == "repartition";
-    if by_key && (next.key_changed || operator.by.is_some()) || op == "repartition" {
+    let changed = next.key_changed || operator.by.is_some();
+    if is_by_key(operator) && changed || op == "repartition" {
         next.travels = true;
     }
     let meets = takes.len() == 2 && !takes[0].topics.is_disjoint(&takes[1].topics);
     let mut sound = !(meets && (next.travels || op == "foreign_key_join"));
-    if by_key && program.optimization() != Optimization::None {
-        sound &= is_right_behind_its_key(program, operator, takes);
-    }
     match op {
         "stream" | "table" | "global_table" => next.topics.extend(operator.topic.clone()),
         "map" | "select_key" => {

@@ -92,7 +92,8 @@ impl StreamsBuilder {
             graph.problems.push(format!("the source '{name}' reads no topic: name at least one"));
         }
         let factory = Arc::new(move |number: usize| operators::stream_source(&typed[number]));
-        let node = graph.add(name, Vec::new(), NodeKind::Source { topics, factory });
+        let node =
+            graph.add(name, Vec::new(), NodeKind::Source { topics, factory, presence: None });
         KStream::new(self.graph.clone(), node, false)
     }
 
@@ -124,7 +125,8 @@ impl StreamsBuilder {
         let name = graph.new_name("KTABLE-SOURCE-");
         let topics = vec![TopicRef::external(&topic.name)];
         let factory = Arc::new(move |_: usize| operators::table_topic_source(&topic));
-        let source = graph.add(source, Vec::new(), NodeKind::Source { topics, factory });
+        let source =
+            graph.add(source, Vec::new(), NodeKind::Source { topics, factory, presence: None });
         let node = graph.add_processor(name, vec![source], |setup| {
             operators::table_source::<K, V>(setup.stores.first().copied())
         });

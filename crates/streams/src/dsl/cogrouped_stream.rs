@@ -194,7 +194,7 @@ impl<K: Wire, A: Data> CogroupedStream<K, A> {
         }
         let source = grouped.clone();
         self.inputs.push(Input {
-            parent: Rc::new(move |graph, store| source.parent::<V>(graph, store)),
+            parent: Rc::new(move |graph, store| source.parent(graph, store)),
             aggregation: Arc::new(Typed { aggregator: Arc::new(aggregator), types: PhantomData }),
         });
         self

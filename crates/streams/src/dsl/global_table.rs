@@ -154,7 +154,7 @@ fn add_global(
     let source_name = graph.new_name("KSTREAM-SOURCE-");
     let name = graph.new_name("KTABLE-SOURCE-");
     let topics = vec![TopicRef::external(topic)];
-    let source = NodeKind::Source { topics, factory: source };
+    let source = NodeKind::Source { topics, factory: source, presence: None };
     let source = graph.add(source_name, Vec::new(), source);
     graph.globals.push(source);
     let node = graph.add(name, vec![source], NodeKind::Processor { factory: processor });

@@ -1,3 +1,5 @@
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{KStream, KTable, Materialized};
@@ -15,12 +17,19 @@ pub struct GroupedStream<K, V> {
     pub(super) stream: KStream<K, V>,
     pub(super) name: Option<String>,
     /// The node of the new key, where `group_by` made one.
-    pub(super) select: Option<usize>,
+    select: Option<usize>,
+    /// Where it has a name, the source of the one repartitioning that all behind it share.
+    shared_source: Rc<Cell<Option<usize>>>,
 }
 
 impl<K: Wire, V: Wire> GroupedStream<K, V> {
+    pub(super) fn new(stream: KStream<K, V>, select: Option<usize>) -> Self {
+        Self { stream, name: None, select, shared_source: Rc::default() }
+    }
+
     /// Names the grouping: its repartition topic, if it needs one, is called
-    /// `<application.id>-<name>-repartition`. Without a name it is called after the store.
+    /// `<application.id>-<name>-repartition`, and all aggregations of the grouping read it. Without a
+    /// name each has its own, called after its store.
     #[doc(alias = "Grouped")]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -28,6 +37,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
             self.stream.graph.borrow_mut().rename(select, &name);
         }
         self.name = Some(name);
+        self.shared_source = Rc::default();
         self
     }
 
@@ -40,12 +50,22 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
         let store = store.into();
         store.burn_for_count(&mut self.stream.graph.borrow_mut());
-        if self.stream.key_changed {
-            // Behind a repartition topic nobody else reads the values, so they are not decoded.
-            self.aggregate_as::<Presence, _>(store, || 0, |_, _, count| Ok(count + 1))
-        } else {
-            self.aggregate(store, || 0, |_, _, count| count + 1)
-        }
+        let (zero, count) = (Arc::new(|| 0_i64), Arc::new(|_: &K, _: V, count| Ok(count + 1)));
+        let present = Arc::new(|_: &K, _: Presence, count| Ok(count + 1));
+        let counts = self.stateful("KSTREAM-AGGREGATE-", store, move |setup| {
+            let (store, zero) = (setup.stores[0], zero.clone());
+            match setup.presence_only {
+                true => operators::aggregate(store, zero, present.clone()),
+                false => operators::aggregate(store, zero, count.clone()),
+            }
+        });
+        self.presence_is_enough(&counts);
+        counts
+    }
+
+    /// Behind a repartition topic values are not decoded where all that reads it is a count.
+    pub(super) fn presence_is_enough<K2, A>(&self, counts: &KTable<K2, A>) {
+        self.stream.graph.borrow_mut().nodes[counts.node].presence_is_enough = true;
     }
 
     /// Combines the values of each key: the first one is taken as it is. A result that is null (the
@@ -70,7 +90,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, V> {
         let reducer = Arc::new(reducer);
-        self.stateful::<V, V>("KSTREAM-REDUCE-", store.into(), move |setup| {
+        self.stateful("KSTREAM-REDUCE-", store.into(), move |setup| {
             operators::reduce::<K, V, _>(setup.stores[0], reducer.clone())
         })
     }
@@ -104,19 +124,9 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<K, A> {
-        self.aggregate_as::<V, A>(store.into(), initializer, aggregator)
-    }
-
-    /// Aggregates what arrives as `R`: `V`, or less of it behind a repartition topic.
-    fn aggregate_as<R: Wire, A: Data>(
-        &self,
-        store: Materialized<K, A>,
-        initializer: impl Fn() -> A + Send + Sync + 'static,
-        aggregator: impl Fn(&K, R, A) -> Result<A, BoxError> + Send + Sync + 'static,
-    ) -> KTable<K, A> {
         let (initializer, aggregator) = (Arc::new(initializer), Arc::new(aggregator));
-        self.stateful::<R, A>("KSTREAM-AGGREGATE-", store, move |setup| {
-            operators::aggregate::<K, R, A, _, _>(
+        self.stateful("KSTREAM-AGGREGATE-", store.into(), move |setup| {
+            operators::aggregate::<K, V, A, _, _>(
                 setup.stores[0],
                 initializer.clone(),
                 aggregator.clone(),
@@ -124,7 +134,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         })
     }
 
-    fn stateful<R: Wire, A: Data>(
+    fn stateful<A: Data>(
         &self,
         prefix: &str,
         mut store: Materialized<K, A>,
@@ -132,7 +142,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     ) -> KTable<K, A> {
         self.settle_name(&mut store, prefix);
         let name = store.name.clone();
-        self.aggregation::<R, K, A>(prefix, &name, |graph, node| store.attach(graph, node), factory)
+        self.aggregation(prefix, &name, |graph, node| store.attach(graph, node), factory)
     }
 
     /// Gives a store without a name of its own a generated one.
@@ -146,7 +156,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
 
     /// Adds the node of an aggregation, with a repartitioning before it where it needs one; `attach`
     /// gives it the store called `store`.
-    pub(super) fn aggregation<R: Wire, K2: Data, A: Data>(
+    pub(super) fn aggregation<K2: Data, A: Data>(
         &self,
         prefix: &str,
         store: &str,
@@ -156,7 +166,7 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
         let stream = &self.stream;
         let mut graph = stream.graph.borrow_mut();
         let name = graph.new_name(prefix);
-        let parent = self.parent::<R>(&mut graph, store);
+        let parent = self.parent(&mut graph, store);
         let node = graph.add_processor(name, vec![parent], factory);
         attach(&mut graph, node);
         graph.keyed.push(node);
@@ -166,11 +176,19 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
 
     /// The node that an aggregation takes records from: behind a repartitioning where it needs one,
     /// which is called after the grouping or the store.
-    pub(super) fn parent<R: Wire>(&self, graph: &mut Graph, store: &str) -> usize {
-        let base = self.name.as_deref().unwrap_or(store);
-        match self.stream.key_changed {
-            true => self.stream.add_repartition::<R>(graph, base, None),
-            false => self.stream.node,
+    pub(super) fn parent(&self, graph: &mut Graph, store: &str) -> usize {
+        if !self.stream.key_changed {
+            return self.stream.node;
         }
+        let Some(name) = &self.name else {
+            return self.stream.add_repartition(graph, store, None);
+        };
+        if let Some(source) = self.shared_source.get() {
+            let _burnt = graph.repartition_names(name);
+            return source;
+        }
+        let source = self.stream.add_repartition(graph, name, None);
+        self.shared_source.set(Some(source));
+        source
     }
 }

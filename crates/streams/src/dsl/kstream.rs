@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::operators::{self, Predicates};
 use crate::processor::{Node, SinkFormats};
 use crate::topic::Topic;
-use crate::topology::{Graph, Keys, NodeKind, SinkTopic, TopicRef};
+use crate::topology::{Graph, Keys, NodeKind, SinkTopic, TopicRef, key_changer};
 
 /// A stream of records: a handle on a node of the topology. Cheap to clone; every method that ends
 /// in another handle adds a node.
@@ -292,7 +292,7 @@ impl<K: Data, V: Data> KStream<K, V> {
                 "'{name}' merges streams of two builders: make both with the same StreamsBuilder"
             ));
         }
-        let changes = parents.iter().any(|parent| graph.key_changer(*parent).is_some());
+        let changes = parents.iter().any(|parent| key_changer(&graph.nodes, *parent).is_some());
         let node = graph.add_processor(name, parents, |_| Self::pass_node());
         if changes {
             graph.nodes[node].keys = Keys::Changes;
@@ -405,11 +405,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-TOTABLE-");
         store.settle_name(&mut graph, "KSTREAM-TOTABLE-", ".to_table(\"a-name\")");
         let repartitioned = self.key_changed;
-        let parent = if repartitioned {
-            self.add_repartition::<V>(&mut graph, &name, None)
-        } else {
-            self.node
-        };
+        let parent =
+            if repartitioned { self.add_repartition(&mut graph, &name, None) } else { self.node };
         let node = graph.add_processor(name, vec![parent], |setup| {
             operators::table_from_stream::<K, V>(setup.stores[0])
         });
@@ -437,7 +434,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         K: Wire,
         V: Wire,
     {
-        GroupedStream { stream: self.clone(), name: None, select: None }
+        GroupedStream::new(self.clone(), None)
     }
 
     /// Groups the records by a new key, to be aggregated; always repartitions.
@@ -466,6 +463,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         V: Wire,
     {
         let stream = self.try_select_key(f);
-        GroupedStream { select: Some(stream.node), stream, name: None }
+        let select = Some(stream.node);
+        GroupedStream::new(stream, select)
     }
 }

@@ -1,13 +1,13 @@
-use std::any::TypeId;
 use std::sync::Arc;
 
 use super::KStream;
-use crate::codec::{Codec, Data, Wire, WireCodec};
+use crate::codec::{Codec, Data, Presence, Wire, WireCodec};
 use crate::operators;
 use crate::processor::SinkFormats;
 use crate::topic::Topic;
 use crate::topology::{
-    Graph, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec, SinkTopic, TopicRef,
+    Graph, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory,
+    TopicRef, key_changer,
 };
 
 /// How a stream is repartitioned: the name of the topic, and how many partitions it gets. A plain
@@ -64,7 +64,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             graph.refuse_unnamed_topic(None, &base, ".repartition(\"a-name\")");
             base
         });
-        let node = self.add_repartition::<V>(&mut graph, &base, how.partitions);
+        let node = self.add_repartition(&mut graph, &base, how.partitions);
         if let Some(spec) = graph.repartitions.last_mut() {
             // What is asked for is made, whatever may be optimized.
             spec.nodes = None;
@@ -73,15 +73,33 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         Self::new(self.graph.clone(), node, false)
     }
 
-    /// Adds a repartitioning whose records are read as `R`.
-    pub(super) fn add_repartition<R: Wire>(
+    /// Adds filter, sink, topic and source of a repartitioning; gives the source. Records without a key
+    /// pass only where something behind takes them.
+    pub(super) fn add_repartition(
         &self,
         graph: &mut Graph,
         base: &str,
         partitions: Option<u32>,
     ) -> usize {
-        let (written, read) = (Topic::<K, V>::new(base), WireCodec::<R>::shared());
-        add_repartition(graph, self.node, base, partitions, written, read)
+        let names = graph.repartition_names(base);
+        let formats = Topic::<K, V>::new(base);
+        let (key, value) = (formats.key.clone(), formats.value.clone());
+        let filter_key = key.clone();
+        let filter = graph.add_processor(names.filter, vec![self.node], move |setup| {
+            operators::repartition_filter::<K, V>(filter_key.clone(), setup.null_keys_taken)
+        });
+        let formats = SinkFormats { window_suffix: 0, ..formats.into() };
+        let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
+        let presence = internal_source(&names.topic, key.clone(), WireCodec::<Presence>::shared());
+        let source = add_internal_source(graph, names.source, names.topic, partitions, key, value);
+        if let NodeKind::Source { presence: unused, .. } = &mut graph.nodes[source].kind {
+            *unused = Some(presence);
+        }
+        let may_be_moved = key_changer(&graph.nodes, self.node).is_some();
+        if let Some(spec) = graph.repartitions.last_mut().filter(|_| may_be_moved) {
+            spec.nodes = Some(RepartitionNodes { parent: self.node, filter, sink, source });
+        }
+        source
     }
 }
 
@@ -103,33 +121,6 @@ pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<
     NodeKind::Sink { topic: SinkTopic::Topic(topic), factory }
 }
 
-/// Adds filter, sink, topic and source of a repartitioning behind `parent`; gives the source. What
-/// is written as `V` may be read as `R`. Records without a key pass only where something behind takes
-/// them.
-pub(super) fn add_repartition<K: Data, V: Data, R: Data>(
-    graph: &mut Graph,
-    parent: usize,
-    base: &str,
-    partitions: Option<u32>,
-    written: Topic<K, V>,
-    read: Arc<dyn Codec<R>>,
-) -> usize {
-    let names = graph.repartition_names(base);
-    let key = written.key.clone();
-    let filter_key = key.clone();
-    let filter = graph.add_processor(names.filter, vec![parent], move |setup| {
-        operators::repartition_filter::<K, V>(filter_key.clone(), setup.null_keys_taken)
-    });
-    let formats = SinkFormats { window_suffix: 0, ..written.into() };
-    let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
-    let source = add_internal_source(graph, names.source, names.topic, partitions, key, read);
-    let may_be_one_with_others = graph.key_changer(parent).is_some();
-    if let Some(spec) = graph.repartitions.last_mut().filter(|_| may_be_one_with_others) {
-        spec.nodes = Some(RepartitionNodes { parent, filter, sink, source });
-    }
-    source
-}
-
 /// Adds the source of a repartition topic, and the topic itself.
 pub(super) fn add_internal_source<K: Data, V: Data>(
     graph: &mut Graph,
@@ -140,13 +131,17 @@ pub(super) fn add_internal_source<K: Data, V: Data>(
     value: Arc<dyn Codec<V>>,
 ) -> usize {
     let topics = vec![TopicRef::internal(&topic)];
-    graph.repartitions.push(RepartitionSpec {
-        topic: topic.clone(),
-        partitions,
-        read_as: TypeId::of::<V>(),
-        nodes: None,
-    });
-    let typed = Topic { name: topic, key, value, timestamps: None, partitioner: None };
-    let factory = Arc::new(move |_: usize| operators::stream_source(&typed));
-    graph.add(name, Vec::new(), NodeKind::Source { topics, factory })
+    graph.repartitions.push(RepartitionSpec { topic: topic.clone(), partitions, nodes: None });
+    let factory = internal_source(&topic, key, value);
+    graph.add(name, Vec::new(), NodeKind::Source { topics, factory, presence: None })
+}
+
+fn internal_source<K: Data, V: Data>(
+    topic: &str,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<V>>,
+) -> SourceFactory {
+    let name = topic.to_owned();
+    let typed = Topic { name, key, value, timestamps: None, partitioner: None };
+    Arc::new(move |_: usize| operators::stream_source(&typed))
 }

@@ -6,7 +6,9 @@ use super::{GroupedStream, KTable, Materialized};
 use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
 use crate::operators;
+use crate::processor::Node;
 use crate::record::{SessionWindow, Windowed};
+use crate::topology::NodeSetup;
 use crate::windows::{EmitStrategy, SessionWindows};
 
 /// A grouped stream divided into sessions, to be aggregated (Kafka's `SessionWindowedKStream`): the
@@ -88,18 +90,35 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
         &self,
         store: impl Into<Materialized<K, i64>>,
     ) -> KTable<Windowed<K, SessionWindow>, i64> {
-        let merge = |_: &K, a: Option<i64>, b: i64| Ok(a.unwrap_or(0) + b);
-        let prefix = "KSTREAM-AGGREGATE-";
         let store = store.into();
         store.burn_for_count(&mut self.grouped.stream.graph.borrow_mut());
-        if self.grouped.stream.key_changed {
-            // Behind a repartition topic nobody else reads the values, so they are not decoded.
-            let add = |_: &K, _: Presence, n: Option<i64>| Ok(n.unwrap_or(0) + 1);
-            self.fold_as(prefix, store, || Some(0), add, merge)
-        } else {
-            let add = |_: &K, _: V, n: Option<i64>| Ok(n.unwrap_or(0) + 1);
-            self.fold_as(prefix, store, || Some(0), add, merge)
-        }
+        let add = |n: Option<i64>| Ok(n.unwrap_or(0) + 1);
+        let (zero, merge) = (
+            Arc::new(|| Some(0)),
+            Arc::new(|_: &K, a: Option<i64>, b: i64| Ok(a.unwrap_or(0) + b)),
+        );
+        let count = Arc::new(move |_: &K, _: V, n| add(n));
+        let present = Arc::new(move |_: &K, _: Presence, n| add(n));
+        let (windows, emit_final) = (self.windows, self.emit == EmitStrategy::OnWindowClose);
+        let counts = self.aggregation("KSTREAM-AGGREGATE-", store, move |setup| {
+            let (zero, merge, place) = (zero.clone(), merge.clone(), (setup.stores[0], 0));
+            match setup.presence_only {
+                true => operators::session_aggregate(
+                    place,
+                    windows,
+                    emit_final,
+                    (zero, present.clone(), merge),
+                ),
+                false => operators::session_aggregate(
+                    place,
+                    windows,
+                    emit_final,
+                    (zero, count.clone(), merge),
+                ),
+            }
+        });
+        self.grouped.presence_is_enough(&counts);
+        counts
     }
 
     /// Combines the values of each session: the first one is taken as it is. A result that is null
@@ -139,7 +158,7 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
                 Some(old) => reducer(old, value),
                 None => Ok(value),
             };
-        self.fold_as(
+        self.fold(
             "KSTREAM-REDUCE-",
             store.into(),
             || None,
@@ -192,7 +211,7 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
     ) -> KTable<Windowed<K, SessionWindow>, A> {
         let initializer = Arc::new(initializer);
         let (first, next) = (initializer.clone(), initializer.clone());
-        self.fold_as(
+        self.fold(
             "KSTREAM-AGGREGATE-",
             store.into(),
             move || Some(initializer()),
@@ -203,29 +222,36 @@ impl<K: Wire, V: Wire> SessionWindowedStream<K, V> {
         )
     }
 
-    /// Adds the aggregation of what arrives as `R`.
-    fn fold_as<R: Wire, A: Data>(
+    fn fold<A: Data>(
+        &self,
+        prefix: &str,
+        store: Materialized<K, A>,
+        initializer: impl Fn() -> Option<A> + Send + Sync + 'static,
+        aggregator: impl Fn(&K, V, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        merger: impl Fn(&K, Option<A>, A) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K, SessionWindow>, A> {
+        let (windows, emit_final) = (self.windows, self.emit == EmitStrategy::OnWindowClose);
+        let closures = (Arc::new(initializer), Arc::new(aggregator), Arc::new(merger));
+        self.aggregation(prefix, store, move |setup| {
+            let place = (setup.stores[0], 0);
+            operators::session_aggregate(place, windows, emit_final, closures.clone())
+        })
+    }
+
+    fn aggregation<A: Data>(
         &self,
         prefix: &str,
         mut store: Materialized<K, A>,
-        initializer: impl Fn() -> Option<A> + Send + Sync + 'static,
-        aggregator: impl Fn(&K, R, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
-        merger: impl Fn(&K, Option<A>, A) -> Result<A, BoxError> + Send + Sync + 'static,
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<Windowed<K, SessionWindow>, A> {
-        let (windows, emit) = (self.windows, self.emit);
-        let spec = WindowStoreSpec::of_sessions(windows, emit);
-        let closures = (Arc::new(initializer), Arc::new(aggregator), Arc::new(merger));
+        let spec = WindowStoreSpec::of_sessions(self.windows, self.emit);
         self.grouped.settle_name(&mut store, prefix);
         let name = store.name.clone();
-        self.grouped.aggregation::<R, _, _>(
+        self.grouped.aggregation(
             prefix,
             &name,
             |graph, node| store.attach_windows::<SessionWindow>(graph, &[node], node, spec),
-            move |setup| {
-                let emit_final = emit == EmitStrategy::OnWindowClose;
-                let place = (setup.stores[0], 0);
-                operators::session_aggregate(place, windows, emit_final, closures.clone())
-            },
+            factory,
         )
     }
 }

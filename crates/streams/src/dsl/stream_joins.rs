@@ -213,11 +213,11 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         };
         if self.key_changed {
             let base = base(&graph, left, "left");
-            left = self.add_repartition::<V>(&mut graph, &base, None);
+            left = self.add_repartition(&mut graph, &base, None);
         }
         if other.key_changed && right == other.node {
             let base = base(&graph, right, "right");
-            right = other.add_repartition::<V2>(&mut graph, &base, None);
+            right = other.add_repartition(&mut graph, &base, None);
         }
         let names = JoinNames::new(&mut graph, name.as_deref(), outer);
         if name.is_none() {

@@ -116,7 +116,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         // Without a name of its own the topic is called after what is repartitioned.
         let base = graph.nodes[self.node].name.clone();
-        let source = self.key_changed.then(|| self.add_repartition::<V>(&mut graph, &base, None));
+        let source = self.key_changed.then(|| self.add_repartition(&mut graph, &base, None));
         let name = graph.new_name(prefix);
         let mut reads = vec![table.node];
         if !Rc::ptr_eq(&self.graph, &table.graph) {

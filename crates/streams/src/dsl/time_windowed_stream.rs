@@ -6,7 +6,9 @@ use super::time_windowing::TimeWindowing;
 use super::{GroupedStream, KTable, Materialized};
 use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
+use crate::processor::Node;
 use crate::record::{TimeWindow, Windowed};
+use crate::topology::NodeSetup;
 use crate::windows::EmitStrategy;
 
 /// A grouped stream divided into windows, to be aggregated (Kafka's `TimeWindowedKStream`): the
@@ -85,18 +87,23 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
     /// );
     /// ```
     pub fn count(&self, store: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {
-        let count = |_: &K, count: Option<i64>| Ok(count.unwrap_or(0) + 1);
         let store = store.into();
         if matches!(self.windows, TimeWindowing::Fixed(_)) {
             store.burn_for_count(&mut self.grouped.stream.graph.borrow_mut());
         }
-        match self.grouped.stream.key_changed && matches!(self.windows, TimeWindowing::Fixed(_)) {
-            // Behind a repartition topic nobody else reads the values, so they are not decoded.
-            true => {
-                self.fold_as::<Presence, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n))
+        let add = |count: Option<i64>| Ok(count.unwrap_or(0) + 1);
+        let count = Arc::new(move |_: &K, _: Cow<'_, V>, count| add(count));
+        let present = Arc::new(move |_: &K, _: Cow<'_, Presence>, count| add(count));
+        let (windows, emit) = (self.windows.clone(), self.emit);
+        let counts = self.aggregation("KSTREAM-AGGREGATE-", store, move |setup| {
+            let place = (setup.stores[0], 0);
+            match setup.presence_only {
+                true => windows.node(place, emit, present.clone()),
+                false => windows.node(place, emit, count.clone()),
             }
-            false => self.fold_as::<V, _>("KSTREAM-AGGREGATE-", store, move |k, _, n| count(k, n)),
-        }
+        });
+        self.grouped.presence_is_enough(&counts);
+        counts
     }
 
     /// Combines the values of each key and window: the first one is taken as it is. A result that is
@@ -129,7 +136,7 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         store: impl Into<Materialized<K, V>>,
         reducer: impl Fn(V, V) -> Result<V, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, V> {
-        self.fold_as::<V, V>("KSTREAM-REDUCE-", store.into(), move |_, value, old| match old {
+        self.fold("KSTREAM-REDUCE-", store.into(), move |_, value, old| match old {
             Some(old) => reducer(old, value.into_owned()),
             None => Ok(value.into_owned()),
         })
@@ -170,17 +177,28 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
         aggregator: impl Fn(&K, V, A) -> Result<A, BoxError> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
-        self.fold_as::<V, A>("KSTREAM-AGGREGATE-", store.into(), move |key, value, old| {
+        self.fold("KSTREAM-AGGREGATE-", store.into(), move |key, value, old| {
             aggregator(key, value.into_owned(), old.unwrap_or_else(&initializer))
         })
     }
 
-    /// Adds the aggregation of what arrives as `R`.
-    fn fold_as<R: Wire, A: Data>(
+    fn fold<A: Data>(
+        &self,
+        prefix: &str,
+        store: Materialized<K, A>,
+        fold: impl Fn(&K, Cow<'_, V>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        let (windows, emit, fold) = (self.windows.clone(), self.emit, Arc::new(fold));
+        self.aggregation(prefix, store, move |setup| {
+            windows.node((setup.stores[0], 0), emit, fold.clone())
+        })
+    }
+
+    fn aggregation<A: Data>(
         &self,
         prefix: &str,
         mut store: Materialized<K, A>,
-        fold: impl Fn(&K, Cow<'_, R>, Option<A>) -> Result<A, BoxError> + Send + Sync + 'static,
+        factory: impl Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let emit = self.emit;
         if let Some(problem) = self.windows.problem(emit) {
@@ -189,12 +207,11 @@ impl<K: Wire, V: Wire> TimeWindowedStream<K, V> {
         }
         self.grouped.settle_name(&mut store, prefix);
         let (spec, name) = (self.windows.store_spec(emit), store.name.clone());
-        let (windows, fold) = (self.windows.clone(), Arc::new(fold));
-        self.grouped.aggregation::<R, _, _>(
+        self.grouped.aggregation(
             prefix,
             &name,
             |graph, node| store.attach_windows::<TimeWindow>(graph, &[node], node, spec),
-            move |setup| windows.node((setup.stores[0], 0), emit, fold.clone()),
+            factory,
         )
     }
 }

@@ -54,23 +54,23 @@ impl Punctuations {
     }
 
     /// The next schedule of `kind` that is due at `now`, moved on to its next time. Intervals that
-    /// were missed collapse into one call, and the grid is kept (`PunctuationSchedule.next`).
+    /// were missed collapse into one call, and the grid is kept (`PunctuationSchedule.next`). Of several
+    /// that are due at one time the one comes first whose last turn was earlier.
     pub(crate) fn pop_due(&mut self, kind: PunctuationType, now: i64) -> Option<(u32, Schedule)> {
-        let entry = self
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.kind == kind && entry.due <= now)
-            .min_by_key(|entry| entry.due)?;
+        let entries = self.entries.iter().enumerate();
+        let due = entries.filter(|(_, entry)| entry.kind == kind && entry.due <= now);
+        let (place, _) = due.min_by_key(|(_, entry)| entry.due)?;
+        let mut entry = self.entries.remove(place);
         let called = (entry.node, entry.schedule);
         let missed = (now - entry.due) / entry.interval;
         let next = missed
             .checked_add(1)
             .and_then(|intervals| intervals.checked_mul(entry.interval))
             .and_then(|time| entry.due.checked_add(time));
-        match next {
-            Some(next) => entry.due = next,
-            // Time has come to its end: there is no later call.
-            None => self.cancel(called.1),
+        // At the end of time there is no later call.
+        if let Some(next) = next {
+            entry.due = next;
+            self.entries.push(entry);
         }
         Some(called)
     }
@@ -102,6 +102,22 @@ mod tests {
             }
         }
         assert_eq!(fired, [4, 10, 35, 40]);
+    }
+
+    #[test]
+    fn of_two_at_one_time_the_one_comes_first_that_waited_longer() {
+        let mut punctuations = Punctuations::default();
+        for (node, interval) in [(1, 8), (2, 1)] {
+            let interval = Duration::from_millis(interval);
+            punctuations.schedule(node, PunctuationType::StreamTime, interval, 0);
+        }
+        let mut fired = Vec::new();
+        for now in [0, 7, 9] {
+            while let Some((node, _)) = punctuations.pop_due(PunctuationType::StreamTime, now) {
+                fired.push((now, node));
+            }
+        }
+        assert_eq!(fired, [(0, 1), (0, 2), (7, 2), (9, 1), (9, 2)]);
     }
 
     #[test]

@@ -106,9 +106,11 @@ impl TaskParts {
                 shares_store: spec.shares_store,
                 behind_versions: parts.is_behind_versions(*node),
                 null_keys_taken: parts.are_null_keys_taken(*node),
+                presence_only: spec.parents.iter().all(|parent| parts.presence(*parent).is_some()),
             };
             let made = match &spec.kind {
-                NodeKind::Source { topics, factory } => {
+                NodeKind::Source { topics, factory, .. } => {
+                    let factory = parts.presence(*node).unwrap_or(factory);
                     for (number, topic) in topics.iter().enumerate() {
                         let source: Arc<dyn SourceNode> = factory(number).into();
                         let name = topic.full_name(application_id);

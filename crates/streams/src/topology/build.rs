@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, TopicRef, history};
+use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, SourceFactory, TopicRef, history};
 use super::names::changelog_topic;
 use super::optimize::Optimization;
 use super::sub_topologies::{children_of, sub_topologies};
@@ -217,6 +217,13 @@ impl TopologyParts {
         false
     }
 
+    /// What a source is read with if all behind it asks of values only whether they are there.
+    pub(crate) fn presence(&self, node: usize) -> Option<&SourceFactory> {
+        let NodeKind::Source { presence, .. } = &self.nodes[node].kind else { return None };
+        let mut children = self.children[node].iter();
+        presence.as_ref().filter(|_| children.all(|child| self.nodes[*child].presence_is_enough))
+    }
+
     pub(crate) fn topics_of(&self, sub: &SubTopology, application_id: &str) -> SubTopologyTopics {
         let mut sources = BTreeSet::new();
         let mut sinks = BTreeSet::new();
@@ -312,21 +319,5 @@ fn check_topic_name(name: &str) -> Result<(), &'static str> {
         Ok(())
     } else {
         Err("has a character that is not allowed: a name has letters, digits, '.', '_' and '-'")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::StreamsBuilder;
-
-    #[test]
-    fn sub_topologies_are_numbered_by_the_names_of_their_sources() {
-        let builder = StreamsBuilder::new();
-        let input = builder.stream::<String, String>("in");
-        let grouped = input.group_by(|_, value| value.clone()).named("BEFORE-K");
-        grouped.count("counts");
-        let topics = builder.build().expect("it is valid").topics("app");
-        let sources = topics.iter().flat_map(|sub| &sub.sources);
-        assert_eq!(sources.collect::<Vec<_>>(), ["app-BEFORE-K-repartition", "in"]);
     }
 }

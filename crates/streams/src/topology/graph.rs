@@ -1,6 +1,5 @@
 //! The graph while the DSL builds it.
 
-use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +47,8 @@ pub(crate) struct NodeSetup<'a> {
     pub(crate) behind_versions: bool,
     /// Whether something behind the node takes null keys.
     pub(crate) null_keys_taken: bool,
+    /// Whether its source tells of values only that they are there.
+    pub(crate) presence_only: bool,
 }
 
 /// Makes a node for a task.
@@ -66,9 +67,19 @@ pub(crate) enum SinkTopic {
 
 #[derive(Clone)]
 pub(crate) enum NodeKind {
-    Source { topics: Vec<TopicRef>, factory: SourceFactory },
-    Processor { factory: NodeFactory },
-    Sink { topic: SinkTopic, factory: NodeFactory },
+    Source {
+        topics: Vec<TopicRef>,
+        factory: SourceFactory,
+        /// Reads as `Presence` instead, where that is enough for all behind it.
+        presence: Option<SourceFactory>,
+    },
+    Processor {
+        factory: NodeFactory,
+    },
+    Sink {
+        topic: SinkTopic,
+        factory: NodeFactory,
+    },
 }
 
 /// The windows in the keys of a table.
@@ -106,6 +117,11 @@ pub(crate) struct NodeSpec {
     /// What it does with changes of a versioned table that are not the latest of their keys.
     pub(crate) outdated: Outdated,
     pub(crate) keys: Keys,
+    /// Whether it asks of a value only whether it is there.
+    pub(crate) presence_is_enough: bool,
+    /// The number of the node that it comes right behind in the order of all, its own unless it was
+    /// moved there.
+    pub(crate) place: usize,
 }
 
 /// What a node of a stream does to keys. Repartitionings behind one change of keys may become one.
@@ -185,9 +201,7 @@ impl StoreSpec {
 pub(crate) struct RepartitionSpec {
     pub(crate) topic: String,
     pub(crate) partitions: Option<u32>,
-    /// The type as which its values are read.
-    pub(crate) read_as: TypeId,
-    /// Its nodes, if it may become one with others behind the same node.
+    /// Its nodes, if it may be moved, and become one with others behind the same change of keys.
     pub(crate) nodes: Option<RepartitionNodes>,
 }
 
@@ -247,18 +261,6 @@ impl Graph {
     /// Whether the table of `node` is versioned, by what has been said of it so far.
     pub(crate) fn is_versioned(&self, node: usize) -> bool {
         history(&self.nodes, &self.stores, node).is_some()
-    }
-
-    /// The node that changes the keys of what `node` hands on, if nothing else is done to it between.
-    pub(crate) fn key_changer(&self, mut node: usize) -> Option<usize> {
-        loop {
-            let spec = &self.nodes[node];
-            match spec.keys {
-                Keys::Changes => return Some(node),
-                Keys::Passes => node = *spec.parents.first()?,
-                Keys::Other => return None,
-            }
-        }
     }
 
     /// Adds the node of a processor written by hand. It is the one kind of node for which Kafka
@@ -324,6 +326,8 @@ impl Graph {
             takes_null_keys: false,
             outdated: Outdated::Processed,
             keys: Keys::Other,
+            presence_is_enough: false,
+            place: self.nodes.len(),
         });
         self.nodes.len() - 1
     }
@@ -455,6 +459,22 @@ impl RepartitionNames {
         let named = |suffix| format!("{topic}-{suffix}");
         let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
         Self { topic, sink, filter, source }
+    }
+}
+
+/// The node that changes the keys of what `node` hands on, if nothing but filters and the like are
+/// between; and these, the last one first.
+pub(crate) fn key_changer(nodes: &[NodeSpec], mut node: usize) -> Option<(usize, Vec<usize>)> {
+    let mut between = Vec::new();
+    loop {
+        match nodes[node].keys {
+            Keys::Changes => return Some((node, between)),
+            Keys::Passes => {
+                between.push(node);
+                node = *nodes[node].parents.first()?;
+            }
+            Keys::Other => return None,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) use graph::{
     ChangelogKind, Companion, Graph, InnerJoin, Keys, NodeFactory, NodeKind, NodeSetup, NodeSpec,
     RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec,
-    TableWindows, TopicRef,
+    TableWindows, TopicRef, key_changer,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub use optimize::Optimization;

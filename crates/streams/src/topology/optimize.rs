@@ -1,10 +1,10 @@
 //! What may be arranged otherwise than it was written, with the same results.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::graph::{
-    ChangelogKind, InnerJoin, Keys, NodeKind, NodeSetup, RepartitionNames, RepartitionNodes,
-    RepartitionSpec,
+    ChangelogKind, InnerJoin, NodeKind, NodeSetup, RepartitionNames, RepartitionNodes, key_changer,
 };
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
@@ -22,8 +22,8 @@ pub enum Optimization {
     /// A table that is read from a topic has no changelog: the topic takes its place. It must keep
     /// the latest value of each key, so it has to be compacted.
     ReuseSourceTopics,
-    /// Aggregations and joins right behind one change of keys share a repartition topic, that of the
-    /// first.
+    /// Aggregations and joins behind one change of keys share a repartition topic, that of the first,
+    /// right behind that change: filters between are then behind the topic.
     MergeRepartitionTopics,
     /// The inner join of a stream with itself keeps its records once.
     SingleStoreSelfJoin,
@@ -91,32 +91,64 @@ impl TopologyParts {
         }
     }
 
+    /// Has what is repartitioned behind one change of keys read one topic, right behind that change:
+    /// filters and the like that were before the topic are behind it then
+    /// (`InternalStreamsBuilder.maybeOptimizeRepartitionOperations`).
     fn merge_repartition_topics(&mut self) {
-        let mut kept: Vec<RepartitionSpec> = Vec::new();
-        for spec in std::mem::take(&mut self.repartitions) {
-            let same = kept.iter().find(|kept| are_one(kept, &spec)).and_then(|kept| kept.nodes);
-            match (same, spec.nodes) {
-                (Some(same), Some(nodes)) => {
-                    self.replace(nodes.source, same.source);
-                    for gone in [nodes.filter, nodes.sink, nodes.source] {
-                        self.take_out(gone);
-                    }
+        let changes = self.repartitions.iter().map(|spec| {
+            let nodes = spec.nodes?;
+            Some((nodes, key_changer(&self.nodes, nodes.parent)?))
+        });
+        let changes: Vec<_> = changes.collect();
+        let moved = changes.iter().flatten().flat_map(|(nodes, (_, between))| {
+            let filter = std::iter::once(&nodes.filter);
+            between.iter().chain(filter).copied()
+        });
+        let moved: BTreeSet<usize> = moved.collect();
+        // What else takes records from a moved node: Kafka Streams loses those without a key there.
+        let stay = self.nodes.iter().enumerate().filter(|(node, _)| !moved.contains(node));
+        let parents = stay.flat_map(|(_, spec)| spec.parents.iter().copied());
+        let others_take: BTreeSet<usize> = parents.filter(|node| moved.contains(node)).collect();
+        let mut shared: Vec<(usize, usize)> = Vec::new();
+        let specs = std::mem::take(&mut self.repartitions).into_iter().zip(changes);
+        for (spec, change) in specs {
+            let Some((nodes, (changer, between))) = change else {
+                self.repartitions.push(spec);
+                continue;
+            };
+            let first = shared.iter().find(|(other, _)| *other == changer);
+            let source = first.map_or(nodes.source, |(_, source)| *source);
+            if first.is_some() {
+                for gone in [nodes.filter, nodes.sink, nodes.source] {
+                    self.take_out(gone);
                 }
-                _ => kept.push(spec),
+            } else {
+                self.move_repartition(nodes, changer, &spec.topic);
+                self.repartitions.push(spec);
+                shared.push((changer, source));
+            }
+            let sources = self.copartitioned.iter_mut().flat_map(|(_, sources)| sources);
+            sources.filter(|node| **node == nodes.source).for_each(|node| *node = source);
+            let last = between.first().copied().unwrap_or(source);
+            let parents = self.nodes.iter_mut().flat_map(|node| &mut node.parents);
+            parents.filter(|node| **node == nodes.source).for_each(|node| *node = last);
+            if let Some(head) = between.last() {
+                let has_others = between.iter().any(|node| others_take.contains(node));
+                self.nodes[*head].takes_null_keys |= has_others;
+                self.nodes[*head].parents = vec![source];
             }
         }
-        // Kafka Streams makes them anew right behind the change of keys, merged or not, with names of
-        // their own.
-        for spec in &kept {
-            let is_behind_it =
-                |nodes: &RepartitionNodes| self.nodes[nodes.parent].keys == Keys::Changes;
-            let Some(nodes) = spec.nodes.filter(is_behind_it) else { continue };
-            let names = RepartitionNames::of(spec.topic.clone());
-            self.nodes[nodes.filter].name = names.filter;
-            self.nodes[nodes.sink].name = names.sink;
-            self.nodes[nodes.source].name = names.source;
+    }
+
+    /// Has a repartitioning follow the change of keys, with the names that Kafka Streams then gives it.
+    fn move_repartition(&mut self, nodes: RepartitionNodes, changer: usize, topic: &str) {
+        let names = RepartitionNames::of(topic.to_owned());
+        let RepartitionNodes { filter, sink, source, .. } = nodes;
+        self.nodes[filter].parents = vec![changer];
+        for (node, name) in [(filter, names.filter), (sink, names.sink), (source, names.source)] {
+            self.nodes[node].name = name;
+            self.nodes[node].place = changer;
         }
-        self.repartitions = kept;
     }
 
     /// Where both sides of an inner join are one stream, the window of one side is enough.
@@ -145,17 +177,4 @@ impl TopologyParts {
         node.parents.clear();
         node.stores.clear();
     }
-
-    /// Has what is fed by one source fed by another.
-    fn replace(&mut self, source: usize, by: usize) {
-        let parents = self.nodes.iter_mut().flat_map(|node| &mut node.parents);
-        let sources = self.copartitioned.iter_mut().flat_map(|(_, sources)| sources);
-        parents.chain(sources).filter(|node| **node == source).for_each(|node| *node = by);
-    }
-}
-
-/// Whether two repartitionings carry the same records, and give them as the same types.
-fn are_one(a: &RepartitionSpec, b: &RepartitionSpec) -> bool {
-    let (Some(nodes), Some(others)) = (a.nodes, b.nodes) else { return false };
-    nodes.parent == others.parent && (a.read_as, a.partitions) == (b.read_as, b.partitions)
 }

@@ -14,8 +14,8 @@ pub(super) fn children_of(nodes: &[NodeSpec]) -> Vec<Vec<usize>> {
     children
 }
 
-/// Groups nodes that are joined by edges or stores, numbered in the order of their sources'
-/// names (`InternalTopologyBuilder.makeNodeGroups`).
+/// Groups nodes that are joined by edges or stores, numbered in the order in which their
+/// sources were added (`InternalTopologyBuilder.makeNodeGroups`).
 pub(super) fn sub_topologies(
     nodes: &[NodeSpec],
     stores: usize,
@@ -41,13 +41,12 @@ pub(super) fn sub_topologies(
             join(&mut group, *users[*store].get_or_insert(number), number);
         }
     }
-    let sources = nodes.iter().enumerate();
-    let sources = sources.filter(|(_, node)| matches!(node.kind, NodeKind::Source { .. }));
-    let sources: BTreeMap<&String, usize> =
-        sources.map(|(number, node)| (&node.name, number)).collect();
+    let is_source = |node: &usize| matches!(nodes[*node].kind, NodeKind::Source { .. });
+    let mut sources: Vec<usize> = (0..nodes.len()).filter(is_source).collect();
+    sources.sort_by_key(|source| nodes[*source].place);
     let mut sub_topologies: Vec<SubTopology> = Vec::new();
     let mut ids = BTreeMap::new();
-    for source in sources.into_values() {
+    for source in sources {
         ids.entry(root(&group, source)).or_insert_with(|| {
             let id = sub_topologies.len();
             let (nodes, stores) = (Vec::new(), Vec::new());

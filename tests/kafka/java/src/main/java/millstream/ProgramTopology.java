@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,8 @@ final class ProgramTopology {
     private final Set<String> added = new HashSet<>();
     private final List<JsonNode> byHand = new ArrayList<>();
     private final List<Object> built = new ArrayList<>();
+    /** Groupings by their names: several aggregations may share one. */
+    private final Map<String, Object> groupings = new HashMap<>();
     private JsonNode operator;
 
     ProgramTopology(JsonNode operators) {
@@ -238,8 +241,8 @@ final class ProgramTopology {
                 byHand.add(operator);
                 return null;
             case "table_aggregate": {
-                KTable<String, String> table = table(0);
-                KGroupedTable<String, String> grouped = table.groupBy((k, v) -> KeyValue.pair(key(by, k, v), v), Grouped.with(text("name"), TEXT, TEXT));
+                @SuppressWarnings("unchecked")
+                KGroupedTable<String, String> grouped = (KGroupedTable<String, String>) groupings.computeIfAbsent(text("name"), name -> grouped(table(0), by, name));
                 return switch (text("how")) {
                     case "count" -> shown(grouped.count(this.<String, Long, org.apache.kafka.streams.state.KeyValueStore<org.apache.kafka.common.utils.Bytes, byte[]>>store().withKeySerde(TEXT)));
                     case "reduce" -> grouped.reduce((a, b) -> reduce(f, a, b), ProgramFunctions::subtract, texts());
@@ -344,6 +347,10 @@ final class ProgramTopology {
         return by == null ? stream(side).groupByKey(grouped) : stream(side).groupBy((k, v) -> key(by, k, v), grouped);
     }
 
+    private static KGroupedTable<String, String> grouped(KTable<String, String> table, String by, String name) {
+        return table.groupBy((k, v) -> KeyValue.pair(key(by, k, v), v), Grouped.with(name, TEXT, TEXT));
+    }
+
     private Windows<? extends Window> fixed() {
         Duration size = Duration.ofMillis(number("size"));
         Duration grace = Duration.ofMillis(number("grace"));
@@ -364,7 +371,10 @@ final class ProgramTopology {
     }
 
     private Object aggregate(String f, String by) {
-        KGroupedStream<String, String> grouped = grouped(0, by, text("name"));
+        @SuppressWarnings("unchecked")
+        KGroupedStream<String, String> grouped = has("name")
+                ? (KGroupedStream<String, String>) groupings.computeIfAbsent(text("name"), name -> grouped(0, by, name))
+                : grouped(0, by, null);
         String how = text("how");
         Aggregator<String, String, String> aggregator = (k, v, all) -> reduce(f, all, v);
         Reducer<String> reducer = (a, b) -> reduce(f, a, b);
