@@ -371,6 +371,9 @@ fn write_ends(random: &mut Random, program: &mut Program) {
         if has_records && (!is_taken || random.chance(150)) {
             let (op, topic) = ("to".to_owned(), Some(format!("out{at}")));
             program.operators.push(Operator { op, of: vec![at], topic, ..Operator::default() });
+            if !is_sound(program) {
+                program.operators.pop();
+            }
         }
     }
 }

@@ -193,8 +193,9 @@ fn understand(program: &Program, operator: &Operator, takes: &[&Known]) -> Optio
             next.bursts = true;
         }
         "filter" => next.keyless &= operator.f() != "has_key",
+        // Past these Kafka Streams moves a repartition topic too, whatever they make of keys and values.
+        "join_global" => sound &= program.optimization() == Optimization::None || !next.key_changed,
         "process" => {
-            // Past a processor Kafka Streams moves a repartition topic too, whatever keys it makes.
             sound &= program.optimization() == Optimization::None || !next.key_changed;
             next.key_changed = true;
             next.bursts = true;

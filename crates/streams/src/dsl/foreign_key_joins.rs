@@ -146,7 +146,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
         let registration_sink =
             add_internal_sink(&mut graph, names.registration_sink, send, &topic, formats);
         let registration_source =
-            add_internal_source(&mut graph, names.registration_source, topic, None, key, value);
+            add_internal_source(&mut graph, names.registration_source, topic, key, value);
 
         let store = Materialized::<Vec<u8>, Vec<u8>>::new(names.store).without_cache();
         let store = store.logging_headers().add_to(&mut graph, None).number;
@@ -180,7 +180,7 @@ impl<K: Wire, V: Wire> KTable<K, V> {
             add_internal_sink(&mut graph, names.response_sink, join, &topic, formats);
         graph.nodes[response_sink].parents.push(foreign);
         let response_source =
-            add_internal_source(&mut graph, names.response_source, topic, None, key, value);
+            add_internal_source(&mut graph, names.response_source, topic, key, value);
         let f = Arc::new(f);
         let resolver = graph.add_processor(names.resolver, vec![response_source], move |setup| {
             operators::response_join::<K, V, V2, R, _>(setup.reads[0], f.clone())

@@ -1,5 +1,3 @@
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{KStream, KTable, Materialized};
@@ -7,7 +5,7 @@ use crate::codec::{Data, Presence, Wire};
 use crate::error::BoxError;
 use crate::operators;
 use crate::processor::Node;
-use crate::topology::{Graph, NodeSetup};
+use crate::topology::{Graph, NodeSetup, RepartitionFor};
 
 /// A stream grouped by key, to be aggregated (Kafka's `KGroupedStream`). In every aggregation
 /// records with a null key or value are dropped and counted.
@@ -18,13 +16,11 @@ pub struct GroupedStream<K, V> {
     pub(super) name: Option<String>,
     /// The node of the new key, where `group_by` made one.
     select: Option<usize>,
-    /// Where it has a name, the source of the one repartitioning that all behind it share.
-    shared_source: Rc<Cell<Option<usize>>>,
 }
 
 impl<K: Wire, V: Wire> GroupedStream<K, V> {
     pub(super) fn new(stream: KStream<K, V>, select: Option<usize>) -> Self {
-        Self { stream, name: None, select, shared_source: Rc::default() }
+        Self { stream, name: None, select }
     }
 
     /// Names the grouping: its repartition topic, if it needs one, is called
@@ -37,7 +33,6 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
             self.stream.graph.borrow_mut().rename(select, &name);
         }
         self.name = Some(name);
-        self.shared_source = Rc::default();
         self
     }
 
@@ -177,18 +172,10 @@ impl<K: Wire, V: Wire> GroupedStream<K, V> {
     /// The node that an aggregation takes records from: behind a repartitioning where it needs one,
     /// which is called after the grouping or the store.
     pub(super) fn parent(&self, graph: &mut Graph, store: &str) -> usize {
-        if !self.stream.key_changed {
-            return self.stream.node;
+        let base = self.name.as_deref().unwrap_or(store);
+        match self.stream.key_changed {
+            true => self.stream.add_repartition(graph, base, RepartitionFor::Aggregation),
+            false => self.stream.node,
         }
-        let Some(name) = &self.name else {
-            return self.stream.add_repartition(graph, store, None);
-        };
-        if let Some(source) = self.shared_source.get() {
-            let _burnt = graph.repartition_names(name);
-            return source;
-        }
-        let source = self.stream.add_repartition(graph, name, None);
-        self.shared_source.set(Some(source));
-        source
     }
 }

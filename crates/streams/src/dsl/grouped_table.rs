@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::operators;
 use crate::processor::{Node, SinkFormats};
 use crate::record::Change;
-use crate::topology::{Companion, Graph, NodeSetup, repartition_topic};
+use crate::topology::{Companion, Graph, NodeSetup, RepartitionFor, repartition_topic};
 
 /// A table grouped by a new key, to be aggregated (Kafka's `KGroupedTable`). An entry that changes
 /// is first taken out, then put in again.
@@ -20,8 +20,6 @@ pub struct GroupedTable<K, V> {
     graph: Rc<RefCell<Graph>>,
     select: usize,
     name: Option<String>,
-    /// Where it has a name, the source of the one repartitioning that all behind it share.
-    shared_source: Rc<Cell<Option<usize>>>,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -33,7 +31,7 @@ impl<K, V> fmt::Debug for GroupedTable<K, V> {
 
 impl<K: Wire, V: Wire> GroupedTable<K, V> {
     pub(super) fn new(graph: Rc<RefCell<Graph>>, select: usize) -> Self {
-        Self { graph, select, name: None, shared_source: Rc::default(), types: PhantomData }
+        Self { graph, select, name: None, types: PhantomData }
     }
 
     /// Names the grouping: its repartition topic is called `<application.id>-<name>-repartition`,
@@ -44,7 +42,6 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let name = name.into();
         self.graph.borrow_mut().rename(self.select, &name);
         self.name = Some(name);
-        self.shared_source = Rc::default();
         self
     }
 
@@ -159,25 +156,21 @@ impl<K: Wire, V: Wire> GroupedTable<K, V> {
         let sink = graph.new_name("KSTREAM-SINK-");
         let source = graph.new_name("KSTREAM-SOURCE-");
         let name = graph.new_name(prefix);
-        let mut companions = Vec::new();
-        let source = self.shared_source.get().unwrap_or_else(|| {
-            let topic = repartition_topic(self.name.as_deref().unwrap_or(&store.name));
-            let key = WireCodec::<K>::shared();
-            let value: Arc<dyn Codec<Change<V>>> =
-                Arc::new(ChangeCodec::new(WireCodec::<V>::shared()));
-            let formats = SinkFormats::internal(key.clone(), value.clone());
-            let sink = add_internal_sink(&mut graph, sink, self.select, &topic, formats);
-            let source = add_internal_source(&mut graph, source, topic, None, key, value);
-            companions.push((Companion::Node(sink), "-sink".into()));
-            companions.push((Companion::Node(source), "-source".into()));
-            source
-        });
-        if self.name.is_some() {
-            self.shared_source.set(Some(source));
+        let topic = repartition_topic(self.name.as_deref().unwrap_or(&store.name));
+        let key = WireCodec::<K>::shared();
+        let value: Arc<dyn Codec<Change<V>>> = Arc::new(ChangeCodec::new(WireCodec::<V>::shared()));
+        let formats = SinkFormats::internal(key.clone(), value.clone());
+        let sink = add_internal_sink(&mut graph, sink, self.select, &topic, formats);
+        let source = add_internal_source(&mut graph, source, topic, key, value);
+        if let Some(spec) = graph.repartitions.last_mut() {
+            spec.purpose = RepartitionFor::Aggregation;
         }
         let node = graph.add_processor(name, vec![source], factory);
         store.attach(&mut graph, node);
-        graph.nodes[node].companions = companions;
+        graph.nodes[node].companions = vec![
+            (Companion::Node(sink), "-sink".into()),
+            (Companion::Node(source), "-source".into()),
+        ];
         drop(graph);
         KTable::new(self.graph.clone(), node)
     }

@@ -11,7 +11,7 @@ use crate::error::BoxError;
 use crate::operators::{self, Predicates};
 use crate::processor::{Node, SinkFormats};
 use crate::topic::Topic;
-use crate::topology::{Graph, Keys, NodeKind, SinkTopic, TopicRef, key_changer};
+use crate::topology::{Graph, Keys, NodeKind, RepartitionFor, SinkTopic, TopicRef, key_changer};
 
 /// A stream of records: a handle on a node of the topology. Cheap to clone; every method that ends
 /// in another handle adds a node.
@@ -405,8 +405,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = graph.new_name("KSTREAM-TOTABLE-");
         store.settle_name(&mut graph, "KSTREAM-TOTABLE-", ".to_table(\"a-name\")");
         let repartitioned = self.key_changed;
-        let parent =
-            if repartitioned { self.add_repartition(&mut graph, &name, None) } else { self.node };
+        let parent = if repartitioned {
+            self.add_repartition(&mut graph, &name, RepartitionFor::Aggregation)
+        } else {
+            self.node
+        };
         let node = graph.add_processor(name, vec![parent], |setup| {
             operators::table_from_stream::<K, V>(setup.stores[0])
         });

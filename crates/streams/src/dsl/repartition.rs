@@ -6,8 +6,7 @@ use crate::operators;
 use crate::processor::SinkFormats;
 use crate::topic::Topic;
 use crate::topology::{
-    Graph, NodeKind, NodeSetup, RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory,
-    TopicRef, key_changer,
+    Graph, NodeKind, NodeSetup, RepartitionFor, RepartitionSpec, SinkTopic, SourceFactory, TopicRef,
 };
 
 /// How a stream is repartitioned: the name of the topic, and how many partitions it gets. A plain
@@ -64,10 +63,9 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             graph.refuse_unnamed_topic(None, &base, ".repartition(\"a-name\")");
             base
         });
-        let node = self.add_repartition(&mut graph, &base, how.partitions);
+        let node = self.add_repartition(&mut graph, &base, RepartitionFor::Itself);
         if let Some(spec) = graph.repartitions.last_mut() {
-            // What is asked for is made, whatever may be optimized.
-            spec.nodes = None;
+            spec.partitions = how.partitions;
         }
         drop(graph);
         Self::new(self.graph.clone(), node, false)
@@ -79,7 +77,7 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         &self,
         graph: &mut Graph,
         base: &str,
-        partitions: Option<u32>,
+        purpose: RepartitionFor,
     ) -> usize {
         let names = graph.repartition_names(base);
         let formats = Topic::<K, V>::new(base);
@@ -89,15 +87,15 @@ impl<K: Wire, V: Wire> KStream<K, V> {
             operators::repartition_filter::<K, V>(filter_key.clone(), setup.null_keys_taken)
         });
         let formats = SinkFormats { window_suffix: 0, ..formats.into() };
-        let sink = add_internal_sink(graph, names.sink, filter, &names.topic, formats);
+        add_internal_sink(graph, names.sink, filter, &names.topic, formats);
         let presence = internal_source(&names.topic, key.clone(), WireCodec::<Presence>::shared());
-        let source = add_internal_source(graph, names.source, names.topic, partitions, key, value);
+        let source = add_internal_source(graph, names.source, names.topic, key, value);
         if let NodeKind::Source { presence: unused, .. } = &mut graph.nodes[source].kind {
             *unused = Some(presence);
         }
-        let may_be_moved = key_changer(&graph.nodes, self.node).is_some();
-        if let Some(spec) = graph.repartitions.last_mut().filter(|_| may_be_moved) {
-            spec.nodes = Some(RepartitionNodes { parent: self.node, filter, sink, source });
+        if let Some(spec) = graph.repartitions.last_mut() {
+            spec.purpose = purpose;
+            spec.first = filter;
         }
         source
     }
@@ -121,17 +119,23 @@ pub(super) fn sink_kind<K: Data, V: Data>(topic: TopicRef, formats: SinkFormats<
     NodeKind::Sink { topic: SinkTopic::Topic(topic), factory }
 }
 
-/// Adds the source of a repartition topic, and the topic itself.
+/// Adds the source of a repartition topic, and the topic itself, right behind its sink.
 pub(super) fn add_internal_source<K: Data, V: Data>(
     graph: &mut Graph,
     name: String,
     topic: String,
-    partitions: Option<u32>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
 ) -> usize {
     let topics = vec![TopicRef::internal(&topic)];
-    graph.repartitions.push(RepartitionSpec { topic: topic.clone(), partitions, nodes: None });
+    let source = graph.nodes.len();
+    graph.repartitions.push(RepartitionSpec {
+        topic: topic.clone(),
+        partitions: None,
+        purpose: RepartitionFor::Itself,
+        first: source - 1,
+        source,
+    });
     let factory = internal_source(&topic, key, value);
     graph.add(name, Vec::new(), NodeKind::Source { topics, factory, presence: None })
 }

@@ -8,7 +8,7 @@ use super::{KStream, Materialized, StreamJoined};
 use crate::codec::{Data, JoinSide, List, WaitingKey, Wire};
 use crate::error::BoxError;
 use crate::operators::{self, StreamJoin, StreamJoiner};
-use crate::topology::{Graph, InnerJoin};
+use crate::topology::{Graph, InnerJoin, RepartitionFor};
 use crate::windows::JoinWindows;
 
 /// Joins the values of two sides, one of which may be missing; no result for none.
@@ -213,11 +213,11 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         };
         if self.key_changed {
             let base = base(&graph, left, "left");
-            left = self.add_repartition(&mut graph, &base, None);
+            left = self.add_repartition(&mut graph, &base, RepartitionFor::Join);
         }
         if other.key_changed && right == other.node {
             let base = base(&graph, right, "right");
-            right = other.add_repartition(&mut graph, &base, None);
+            right = other.add_repartition(&mut graph, &base, RepartitionFor::Join);
         }
         let names = JoinNames::new(&mut graph, name.as_deref(), outer);
         if name.is_none() {

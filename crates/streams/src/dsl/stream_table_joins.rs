@@ -10,7 +10,7 @@ use crate::codec::{Data, Wire, WireCodec};
 use crate::error::BoxError;
 use crate::operators::{self, GraceJoin, GraceJoinSetup, Joiner};
 use crate::processor::{GraceBuffer, Node, StateStore};
-use crate::topology::{ChangelogKind, StoreSetup, StoreSpec};
+use crate::topology::{ChangelogKind, RepartitionFor, StoreSetup, StoreSpec};
 
 impl<K: Wire, V: Wire> KStream<K, V> {
     /// Joins each record with the present value of its key in a table; a record whose key the table
@@ -116,7 +116,8 @@ impl<K: Wire, V: Wire> KStream<K, V> {
         let mut graph = self.graph.borrow_mut();
         // Without a name of its own the topic is called after what is repartitioned.
         let base = graph.nodes[self.node].name.clone();
-        let source = self.key_changed.then(|| self.add_repartition(&mut graph, &base, None));
+        let source =
+            self.key_changed.then(|| self.add_repartition(&mut graph, &base, RepartitionFor::Join));
         let name = graph.new_name(prefix);
         let mut reads = vec![table.node];
         if !Rc::ptr_eq(&self.graph, &table.graph) {

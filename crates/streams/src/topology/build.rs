@@ -13,6 +13,12 @@ use crate::error::TopologyError;
 impl Graph {
     /// Checks the graph and divides it. All problems are reported together.
     pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
+        let mut graph = self.clone();
+        graph.share_repartitions();
+        graph.checked()
+    }
+
+    fn checked(self) -> Result<Topology, TopologyError> {
         let mut problems = self.unnamed_problems();
         problems.extend(self.problems.iter().cloned());
         if !self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Source { .. })) {
@@ -38,20 +44,20 @@ impl Graph {
                 sub_topologies: sub_topologies(&nodes, self.stores.len(), &self.globals),
                 nodes,
                 children,
-                globals: self.globals.clone(),
-                table_sources: self.table_sources.clone(),
-                inner_joins: self.inner_joins.clone(),
+                globals: self.globals,
+                table_sources: self.table_sources,
+                inner_joins: self.inner_joins,
                 optimization: Optimization::None,
                 written: None,
-                stores: self.stores.clone(),
-                repartitions: self.repartitions.clone(),
+                stores: self.stores,
+                repartitions: self.repartitions,
             }),
         })
     }
 
     fn check_names(&self, problems: &mut Vec<String>) {
         let mut seen = BTreeSet::new();
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !node.name.is_empty()) {
             if !seen.insert(&node.name) {
                 problems.push(format!(
                     "two nodes are called '{}': give one of them another name with `.named(..)`",

@@ -9,7 +9,7 @@ use millstream_state::StateBackend;
 use super::names::{generated_name, generated_parts, is_generated, repartition_topic};
 use super::unnamed::Unnamed;
 use crate::processor::{
-    Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
+    NoInput, Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
 };
 
 /// A topic as the topology names it; an internal one gets the application id in front.
@@ -53,6 +53,11 @@ pub(crate) struct NodeSetup<'a> {
 
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
+
+/// The factory of a node that is never made.
+pub(super) fn no_node() -> NodeFactory {
+    Arc::new(|_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>)
+}
 
 /// Makes a source for a task, given which of its topics it reads.
 pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
@@ -201,17 +206,20 @@ impl StoreSpec {
 pub(crate) struct RepartitionSpec {
     pub(crate) topic: String,
     pub(crate) partitions: Option<u32>,
-    /// Its nodes, if it may be moved, and become one with others behind the same change of keys.
-    pub(crate) nodes: Option<RepartitionNodes>,
+    pub(crate) purpose: RepartitionFor,
+    /// The first of its nodes. They were added one after the other, and the last is the source.
+    pub(crate) first: usize,
+    pub(crate) source: usize,
 }
 
-/// The nodes of a repartitioning.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RepartitionNodes {
-    pub(crate) parent: usize,
-    pub(crate) filter: usize,
-    pub(crate) sink: usize,
-    pub(crate) source: usize,
+/// What records are repartitioned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RepartitionFor {
+    /// It was asked for as it is: it is neither shared nor moved.
+    Itself,
+    Join,
+    /// An aggregation, or a table.
+    Aggregation,
 }
 
 /// An inner join of two streams.
@@ -224,7 +232,7 @@ pub(crate) struct InnerJoin {
 }
 
 /// The graph under construction, shared by all handles of one builder.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<NodeSpec>,
     pub(crate) stores: Vec<StoreSpec>,
@@ -401,22 +409,16 @@ impl Graph {
     }
 
     fn rename_topic_of(&mut self, source: usize, to: &str) {
-        let NodeKind::Source { topics, .. } = &self.nodes[source].kind else {
-            return;
-        };
-        let Some(from) = topics.first().map(|topic| topic.name.clone()) else {
-            return;
-        };
-        for spec in self.repartitions.iter_mut().filter(|spec| spec.topic == from) {
-            to.clone_into(&mut spec.topic);
-        }
-        let topics = self.nodes.iter_mut().flat_map(|node| match &mut node.kind {
+        let nodes = self.nodes[source - 1..=source].iter_mut();
+        let topics = nodes.flat_map(|node| match &mut node.kind {
             NodeKind::Source { topics, .. } => topics.as_mut_slice(),
             NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => std::slice::from_mut(topic),
             NodeKind::Sink { .. } | NodeKind::Processor { .. } => &mut [],
         });
-        for topic in topics.filter(|topic| topic.internal && topic.name == from) {
-            to.clone_into(&mut topic.name);
+        topics.for_each(|topic| to.clone_into(&mut topic.name));
+        let mut specs = self.repartitions.iter_mut();
+        if let Some(spec) = specs.find(|spec| spec.source == source) {
+            to.clone_into(&mut spec.topic);
         }
     }
 
@@ -459,22 +461,6 @@ impl RepartitionNames {
         let named = |suffix| format!("{topic}-{suffix}");
         let (sink, filter, source) = (named("sink"), named("filter"), named("source"));
         Self { topic, sink, filter, source }
-    }
-}
-
-/// The node that changes the keys of what `node` hands on, if nothing but filters and the like are
-/// between; and these, the last one first.
-pub(crate) fn key_changer(nodes: &[NodeSpec], mut node: usize) -> Option<(usize, Vec<usize>)> {
-    let mut between = Vec::new();
-    loop {
-        match nodes[node].keys {
-            Keys::Changes => return Some((node, between)),
-            Keys::Passes => {
-                between.push(node);
-                node = *nodes[node].parents.first()?;
-            }
-            Keys::Other => return None,
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod names;
 mod neighbours;
 mod optimize;
 mod partitions;
+mod repartitions;
 mod sub_topologies;
 mod table_values;
 mod unnamed;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 
 pub(crate) use graph::{
     ChangelogKind, Companion, Graph, InnerJoin, Keys, NodeFactory, NodeKind, NodeSetup, NodeSpec,
-    RepartitionNodes, RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec,
-    TableWindows, TopicRef, key_changer,
+    RepartitionFor, RepartitionSpec, SinkTopic, SourceFactory, StoreSetup, StoreSpec, TableWindows,
+    TopicRef,
 };
 pub(crate) use names::{changelog_topic, foreign_key_topic, repartition_topic};
 pub use optimize::Optimization;
 pub(crate) use partitions::PartitionCounts;
+pub(crate) use repartitions::key_changer;
 
 /// A checked program: nodes, stores and topics, divided into sub-topologies. Made by
 /// [`StreamsBuilder::build`](crate::StreamsBuilder::build); cheap to clone and shared by all threads.

@@ -1,14 +1,11 @@
 //! What may be arranged otherwise than it was written, with the same results.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::graph::{
-    ChangelogKind, InnerJoin, NodeKind, NodeSetup, RepartitionNames, RepartitionNodes, key_changer,
-};
+use super::graph::{ChangelogKind, InnerJoin, NodeKind};
+use super::repartitions::take_out;
 use super::sub_topologies::{children_of, sub_topologies};
 use super::{Topology, TopologyParts};
-use crate::processor::{NoInput, Node};
 
 /// What may be rearranged when a topology is run (Kafka's `topology.optimization`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,66 +88,6 @@ impl TopologyParts {
         }
     }
 
-    /// Has what is repartitioned behind one change of keys read one topic, right behind that change:
-    /// filters and the like that were before the topic are behind it then
-    /// (`InternalStreamsBuilder.maybeOptimizeRepartitionOperations`).
-    fn merge_repartition_topics(&mut self) {
-        let changes = self.repartitions.iter().map(|spec| {
-            let nodes = spec.nodes?;
-            Some((nodes, key_changer(&self.nodes, nodes.parent)?))
-        });
-        let changes: Vec<_> = changes.collect();
-        let moved = changes.iter().flatten().flat_map(|(nodes, (_, between))| {
-            let filter = std::iter::once(&nodes.filter);
-            between.iter().chain(filter).copied()
-        });
-        let moved: BTreeSet<usize> = moved.collect();
-        // What else takes records from a moved node: Kafka Streams loses those without a key there.
-        let stay = self.nodes.iter().enumerate().filter(|(node, _)| !moved.contains(node));
-        let parents = stay.flat_map(|(_, spec)| spec.parents.iter().copied());
-        let others_take: BTreeSet<usize> = parents.filter(|node| moved.contains(node)).collect();
-        let mut shared: Vec<(usize, usize)> = Vec::new();
-        let specs = std::mem::take(&mut self.repartitions).into_iter().zip(changes);
-        for (spec, change) in specs {
-            let Some((nodes, (changer, between))) = change else {
-                self.repartitions.push(spec);
-                continue;
-            };
-            let first = shared.iter().find(|(other, _)| *other == changer);
-            let source = first.map_or(nodes.source, |(_, source)| *source);
-            if first.is_some() {
-                for gone in [nodes.filter, nodes.sink, nodes.source] {
-                    self.take_out(gone);
-                }
-            } else {
-                self.move_repartition(nodes, changer, &spec.topic);
-                self.repartitions.push(spec);
-                shared.push((changer, source));
-            }
-            let sources = self.copartitioned.iter_mut().flat_map(|(_, sources)| sources);
-            sources.filter(|node| **node == nodes.source).for_each(|node| *node = source);
-            let last = between.first().copied().unwrap_or(source);
-            let parents = self.nodes.iter_mut().flat_map(|node| &mut node.parents);
-            parents.filter(|node| **node == nodes.source).for_each(|node| *node = last);
-            if let Some(head) = between.last() {
-                let has_others = between.iter().any(|node| others_take.contains(node));
-                self.nodes[*head].takes_null_keys |= has_others;
-                self.nodes[*head].parents = vec![source];
-            }
-        }
-    }
-
-    /// Has a repartitioning follow the change of keys, with the names that Kafka Streams then gives it.
-    fn move_repartition(&mut self, nodes: RepartitionNodes, changer: usize, topic: &str) {
-        let names = RepartitionNames::of(topic.to_owned());
-        let RepartitionNodes { filter, sink, source, .. } = nodes;
-        self.nodes[filter].parents = vec![changer];
-        for (node, name) in [(filter, names.filter), (sink, names.sink), (source, names.source)] {
-            self.nodes[node].name = name;
-            self.nodes[node].place = changer;
-        }
-    }
-
     /// Where both sides of an inner join are one stream, the window of one side is enough.
     fn join_with_one_store(&mut self) {
         for InnerJoin { nodes, self_join } in std::mem::take(&mut self.inner_joins) {
@@ -164,17 +101,8 @@ impl TopologyParts {
             merge.parents = vec![this_window];
             merge.stores = stores;
             for gone in [other_window, this, other] {
-                self.take_out(gone);
+                take_out(&mut self.nodes, gone);
             }
         }
-    }
-
-    /// Its number stays; it is in no sub-topology, and never made.
-    fn take_out(&mut self, node: usize) {
-        let never = |_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>;
-        let node = &mut self.nodes[node];
-        node.kind = NodeKind::Processor { factory: Arc::new(never) };
-        node.parents.clear();
-        node.stores.clear();
     }
 }

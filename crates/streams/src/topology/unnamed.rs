@@ -4,6 +4,7 @@ use super::graph::Graph;
 use super::names::{is_made_up, repartition_topic};
 
 /// State or an internal topic without a name of its own.
+#[derive(Clone)]
 pub(super) struct Unnamed {
     /// The node whose name it gets, if that is given one later.
     node: Option<usize>,
