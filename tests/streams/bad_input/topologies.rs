@@ -230,14 +230,14 @@ const CASES: &[Case] = &[
         &["both sides of the join at 'both-join-this'", "change at once", ".materialized("],
     ),
     (
-        "two joins repartition one stream",
+        "two repartitionings under one name",
         |builder| {
             let table: KTable<String, String> = builder.table("other", "others");
             let stream = input(builder).select_key(|_, v| v.clone()).named("by-value");
-            stream.join_table(&table, |_, a, b| a + &b).to("out-1");
-            stream.join_table(&table, |_, a, b| a + &b).to("out-2");
+            stream.repartition("r").join_table(&table, |_, a, b| a + &b).to("out-1");
+            stream.repartition("r").join_table(&table, |_, a, b| a + &b).to("out-2");
         },
-        &["through the topic 'by-value-repartition'", "name one of them"],
+        &["through the topic 'r-repartition'", "name one of them"],
     ),
 ];
 
