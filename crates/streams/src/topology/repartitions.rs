@@ -34,9 +34,8 @@ impl Graph {
             if spec.purpose == RepartitionFor::Aggregation {
                 // Kafka Streams adds its node once more.
                 let place = self.nodes[spec.first].place;
-                self.nodes[earlier.first..=earlier.source]
-                    .iter_mut()
-                    .for_each(|node| node.place = place);
+                let again = &mut self.nodes[earlier.first..=earlier.source];
+                again.iter_mut().for_each(|node| node.place = place);
             }
             replace_parent(&mut self.nodes, spec.source, earlier.source);
             (spec.first..=spec.source).for_each(|node| take_out(&mut self.nodes, node));
@@ -50,16 +49,15 @@ impl TopologyParts {
     /// filters and the like that were before the topic are behind it then
     /// (`InternalStreamsBuilder.maybeOptimizeRepartitionOperations`).
     pub(super) fn merge_repartition_topics(&mut self) {
-        let changes = self.repartitions.iter().map(|spec| {
-            let parent = self.nodes[spec.first].parents.first()?;
-            key_changer(&self.nodes, *parent).filter(|_| spec.purpose != RepartitionFor::Itself)
-        });
-        let changes: Vec<_> = changes.collect();
-        let specs = std::mem::take(&mut self.repartitions).into_iter().zip(changes);
-        let (moved, stay): (Vec<_>, Vec<_>) = specs.partition(|(_, change)| change.is_some());
-        self.repartitions.extend(stay.into_iter().map(|(spec, _)| spec));
-        let moved: Vec<_> =
-            moved.into_iter().filter_map(|(spec, change)| Some((spec, change?))).collect();
+        let mut moved = Vec::new();
+        for spec in std::mem::take(&mut self.repartitions) {
+            let parent = self.nodes[spec.first].parents.first();
+            let change = parent.and_then(|parent| key_changer(&self.nodes, *parent));
+            match change.filter(|_| spec.purpose != RepartitionFor::Itself) {
+                Some(change) => moved.push((spec, change)),
+                None => self.repartitions.push(spec),
+            }
+        }
         let others_take = self.taken_by_others(&moved);
         let mut shared: Vec<(usize, usize)> = Vec::new();
         for (spec, KeyChange { changer, between }) in moved {
