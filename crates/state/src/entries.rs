@@ -175,14 +175,10 @@ impl Entries {
     }
 
     /// Gives back memory of entries that nobody will ask for again, about `most` bytes; says how
-    /// much.
+    /// much. What is small goes first: it lies above the pieces in the heap, and an allocator that
+    /// could not give those back before would give all of them back at once.
     pub(crate) fn shed(&mut self, most: usize) -> usize {
         let mut shed = 0;
-        while shed < most
-            && let Some(piece) = self.pieces.pop()
-        {
-            shed += piece.capacity();
-        }
         if shed < most
             && let Some(order) = self.order.get_mut()
         {
@@ -192,6 +188,11 @@ impl Entries {
             && let Some(groups) = self.groups.get_mut()
         {
             shed += groups.shed((most - shed) / GROUPED) * GROUPED;
+        }
+        while shed < most
+            && let Some(piece) = self.pieces.pop()
+        {
+            shed += piece.capacity();
         }
         while shed < most
             && let Some(places) = self.table.pop()
