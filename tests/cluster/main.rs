@@ -6,6 +6,7 @@ mod global_tables;
 mod handover;
 mod late_requests;
 mod log;
+mod nodes;
 mod numbers;
 mod outages;
 mod rights;

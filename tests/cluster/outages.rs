@@ -23,7 +23,7 @@ enum Amid {
 }
 
 /// Tells what an application was about, when its test fails.
-struct Telling<'a>(&'a StreamsApp);
+pub(crate) struct Telling<'a>(pub(crate) &'a StreamsApp);
 
 impl Drop for Telling<'_> {
     fn drop(&mut self) {

@@ -82,8 +82,12 @@ impl KafkaOptions {
 
     /// The text of `server.properties`.
     pub(crate) fn server_properties(&self, at: &Addresses, data: &str) -> String {
-        let Addresses { direct, controller, proxied, secured } = at;
+        let Addresses { node, voters, direct, controller, proxied, secured } = at;
         let partitions = self.internal_partitions;
+        let voter = |(node, port): &(u32, u16)| format!("{node}@127.0.0.1:{port}");
+        let quorum = voters.iter().map(voter).collect::<Vec<_>>().join(",");
+        // One may be away.
+        let (replicas, in_sync) = (voters.len(), voters.len().saturating_sub(1).max(1));
         let mut listeners =
             format!("PLAINTEXT://127.0.0.1:{direct},CONTROLLER://127.0.0.1:{controller}");
         let mut advertised = format!("PLAINTEXT://127.0.0.1:{direct}");
@@ -97,8 +101,8 @@ impl KafkaOptions {
         }
         let mut text = format!(
             "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={quorum}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_PLAINTEXT
@@ -107,10 +111,12 @@ advertised.listeners={advertised}
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.num.partitions={partitions}
-offsets.topic.replication.factor=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
 transaction.state.log.num.partitions={partitions}
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
@@ -152,8 +158,12 @@ pub(crate) enum KafkaVersion {
 }
 
 /// The ports of a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Addresses {
+    /// Its number in its cluster.
+    pub(crate) node: u32,
+    /// All nodes of the cluster, with the ports of their controllers.
+    pub(crate) voters: Vec<(u32, u16)>,
     pub(crate) direct: u16,
     pub(crate) controller: u16,
     /// The listener behind the proxy, and the proxy.

@@ -1,5 +1,6 @@
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const ATTEMPTS: usize = 5;
 /// What says in the log that it takes partitions for deleted.
 const MARKER_SENDER: &str = "kafka.coordinator.transaction.TransactionMarkerChannelManager";
 
-/// A Kafka broker of one node in a process of its own, on 127.0.0.1. It is killed when this is
-/// dropped, and when this process ends in whatever way.
+/// A Kafka broker in a process of its own, on 127.0.0.1: a cluster of one node, or a node of a
+/// [`KafkaCluster`](crate::KafkaCluster). It is killed when this is dropped, and when this process ends in whatever way.
 #[derive(Debug)]
 pub struct KafkaServer {
     jars: BrokerJars,
@@ -47,10 +48,7 @@ impl KafkaServer {
     /// The same, with what went wrong as text: which program is missing, or the end of the
     /// broker's log.
     pub fn try_start(options: KafkaOptions) -> Result<Self, String> {
-        let jars = BrokerJars::install(options.version)?;
-        if !jars.class_archive().exists() {
-            archive_classes(&jars, options.version)?;
-        }
+        let jars = ready_jars(options.version)?;
         Self::with_jars(jars, options)
     }
 
@@ -62,14 +60,9 @@ impl KafkaServer {
 
     fn with_jars(jars: BrokerJars, options: KafkaOptions) -> Result<Self, String> {
         let proxy = options.proxied.then(Proxy::listen).transpose()?;
-        let mut server = Self {
-            addresses: Addresses::free(proxy.as_ref(), &options),
-            folder: new_folder().map_err(|error| format!("no folder for a broker: {error}"))?,
-            jars,
-            options,
-            jvm: None,
-            proxy,
-        };
+        let addresses = Addresses::free(proxy.as_ref(), &options);
+        let mut server = Self::new(jars, options, addresses)?;
+        server.proxy = proxy;
         for _ in 1..ATTEMPTS {
             match server.launch() {
                 Err(error) if error.contains("Address already in use") => {
@@ -79,6 +72,16 @@ impl KafkaServer {
             }
         }
         server.launch().map(|()| server)
+    }
+
+    /// One that is not started.
+    pub(crate) fn new(
+        jars: BrokerJars,
+        options: KafkaOptions,
+        addresses: Addresses,
+    ) -> Result<Self, String> {
+        let folder = new_folder().map_err(|error| format!("no folder for a broker: {error}"))?;
+        Ok(Self { jars, options, addresses, folder, jvm: None, proxy: None })
     }
 
     /// Where clients connect: `127.0.0.1:PORT`. Never through the proxy.
@@ -137,11 +140,19 @@ impl KafkaServer {
     }
 
     fn launch(&mut self) -> Result<(), String> {
+        self.begin()?;
+        self.wait()
+    }
+
+    /// Starts the process. It serves when [`wait`](Self::wait) comes back: the first nodes of a cluster
+    /// wait for one another.
+    pub(crate) fn begin(&mut self) -> Result<(), String> {
         let own = self.folder.join("data");
         let data = self.options.data.as_ref().unwrap_or(&own);
         let told = |error| format!("{}: {error}", data.display());
         if !data.join("meta.properties").exists() {
             copy(&self.jars.formatted(), data).map_err(told)?;
+            self.be_node(data).map_err(told)?;
         }
         let data = data.display().to_string();
         let properties = self.folder.join("server.properties");
@@ -162,13 +173,33 @@ impl KafkaServer {
         args.extend(self.options.jvm.iter().cloned());
         args.extend(["-cp".to_owned(), self.jars.class_path(), "kafka.Kafka".to_owned()]);
         args.push(properties.display().to_string());
-        let mut jvm = Jvm::start(&args, &self.folder.join("log"), Some(&self.folder))?;
-        jvm.wait_for(STARTED, START_LIMIT).map_err(|error| format!("the broker: {error}"))?;
+        self.jvm = Some(Jvm::start(&args, &self.folder.join("log"), Some(&self.folder))?);
+        Ok(())
+    }
+
+    pub(crate) fn wait(&mut self) -> Result<(), String> {
+        let Some(jvm) = &mut self.jvm else { return Err("it was not started".to_owned()) };
+        if let Err(error) = jvm.wait_for(STARTED, START_LIMIT) {
+            self.jvm = None;
+            return Err(format!("the broker: {error}"));
+        }
         if let (Some(proxy), Some((listener, _))) = (&self.proxy, self.addresses.proxied) {
             proxy.forward_to(listener);
         }
-        self.jvm = Some(jvm);
         Ok(())
+    }
+
+    /// Gives a formatted data folder the number of this node.
+    fn be_node(&self, data: &Path) -> io::Result<()> {
+        let (file, node) = (data.join("meta.properties"), self.addresses.node);
+        let text = fs::read_to_string(&file)?;
+        let lines = text.lines().map(|line| match line.split_once('=') {
+            Some(("node.id", _)) => format!("node.id={node}\n"),
+            // No two are alike.
+            Some(("directory.id", id)) => format!("directory.id={}{}\n", node % 10, &id[1..]),
+            _ => format!("{line}\n"),
+        });
+        fs::write(&file, lines.collect::<String>())
     }
 }
 
@@ -179,12 +210,21 @@ impl Drop for KafkaServer {
     }
 }
 
+/// The jars of a broker, with what makes it start fast.
+pub(crate) fn ready_jars(version: KafkaVersion) -> Result<BrokerJars, String> {
+    let jars = BrokerJars::install(version)?;
+    if !jars.class_archive().exists() {
+        archive_classes(&jars, version)?;
+    }
+    Ok(jars)
+}
+
 impl Addresses {
-    fn free(proxy: Option<&Proxy>, options: &KafkaOptions) -> Self {
+    pub(crate) fn free(proxy: Option<&Proxy>, options: &KafkaOptions) -> Self {
         let [direct, controller, listener, secured] = free_ports();
         let proxied = proxy.map(|proxy| (listener, proxy.port()));
         let secured = (!options.users.is_empty()).then_some(secured);
-        Self { direct, controller, proxied, secured }
+        Self { node: 1, voters: vec![(1, controller)], direct, controller, proxied, secured }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{
 /// How long a commit waits for a rebalance to pass.
 const REBALANCE_TRIES: u32 = 40;
 
-/// For how long a partition is asked for that has no leader.
+/// How long a leader has to answer what a partition's offsets are before it is looked for anew; twice as
+/// long a partition is asked for that has none.
 const LEADER_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a member asks for committed offsets, which an open transaction may hold up.
 const COMMITTED_TIMEOUT: Duration = Duration::from_millis(500);
@@ -160,7 +161,7 @@ impl Cluster {
         let ask = |end| {
             let clock = SystemClock::new();
             loop {
-                let error = match ffi::log_end(&self.offsets, partition, end, CALL_TIMEOUT) {
+                let error = match ffi::log_end(&self.offsets, partition, end, LEADER_TIMEOUT) {
                     Ok(offset) => return Ok(offset),
                     Err(error) => error,
                 };
@@ -183,7 +184,7 @@ impl Cluster {
                     _ if !passes => self.doing(&action).failed(error),
                     _ => BrokerError::Timeout(format!("{partition} has no leader")),
                 };
-                if !passes || clock.monotonic() > LEADER_TIMEOUT {
+                if !passes || clock.monotonic() > 2 * LEADER_TIMEOUT {
                     return Err(error);
                 }
                 std::thread::park_timeout(LEADER_TIMEOUT / 60);

@@ -112,7 +112,12 @@ pub(in crate::kafka) fn log_end(
                 let infos = sys::rd_kafka_ListOffsets_result_infos(result, &mut count);
                 (count == 1).then(|| {
                     let row = &*sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*infos);
-                    checked(row.err).map(|()| row.offset)
+                    checked(row.err)?;
+                    // A broker that did not answer in time leaves no offset, and no error either.
+                    match row.offset {
+                        offset @ 0.. => Ok(offset),
+                        _ => Err(NativeError::of(RespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)),
+                    }
                 })
             },
         )

@@ -1,0 +1,56 @@
+use crate::options::Addresses;
+use crate::server::ready_jars;
+use crate::{KafkaOptions, KafkaServer};
+
+/// Others may take a port between our look and a broker's start.
+const ATTEMPTS: usize = 5;
+
+/// A Kafka cluster of several nodes, each broker and controller, which keep every partition on all
+/// nodes: one of three may be away.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    nodes: Vec<KafkaServer>,
+}
+
+impl KafkaCluster {
+    /// Starts so many nodes, on ports nobody has, and waits until all serve.
+    ///
+    /// # Panics
+    ///
+    /// With what went wrong: which program is missing, or the end of a broker's log.
+    #[track_caller]
+    pub fn start(nodes: u32, options: KafkaOptions) -> Self {
+        for _ in 1..ATTEMPTS {
+            match Self::try_start(nodes, &options) {
+                Err(error) if error.contains("Address already in use") => {}
+                started => return started.unwrap_or_else(|error| panic!("{error}")),
+            }
+        }
+        Self::try_start(nodes, &options).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_start(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {
+        let jars = ready_jars(options.version)?;
+        let free = |node| Addresses { node, ..Addresses::free(None, options) };
+        let addresses: Vec<Addresses> = (1..=nodes).map(free).collect();
+        let voters: Vec<_> = addresses.iter().map(|at| (at.node, at.controller)).collect();
+        let made = addresses.into_iter().map(|at| {
+            let at = Addresses { voters: voters.clone(), ..at };
+            KafkaServer::new(jars.clone(), options.clone(), at)
+        });
+        let mut nodes: Vec<KafkaServer> = made.collect::<Result<_, _>>()?;
+        nodes.iter_mut().try_for_each(KafkaServer::begin)?;
+        nodes.iter_mut().try_for_each(KafkaServer::wait)?;
+        Ok(Self { nodes })
+    }
+
+    /// Where clients connect: all nodes.
+    pub fn bootstrap(&self) -> String {
+        self.nodes.iter().map(KafkaServer::bootstrap).collect::<Vec<_>>().join(",")
+    }
+
+    /// A node, to stop, kill and restart it.
+    pub fn node(&mut self, number: usize) -> &mut KafkaServer {
+        &mut self.nodes[number]
+    }
+}
