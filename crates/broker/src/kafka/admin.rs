@@ -168,8 +168,10 @@ impl Admin for KafkaAdmin {
             let _set = row.set_offset(Offset::Offset(*offset));
         }
         let doing = self.cluster.doing("to delete records");
-        // Not to wait for every replica: the caller has other things to do.
-        let options = options().operation_timeout(Some(CALL_TIMEOUT / 10));
+        // Not to wait for every replica, nor for a leader that is gone: the caller has other things to do.
+        let options = options()
+            .operation_timeout(Some(CALL_TIMEOUT / 10))
+            .request_timeout(Some(CALL_TIMEOUT / 5));
         let deleted = block_on(self.cluster.admin().delete_records(&list, &options));
         let deleted = deleted.map_err(|error| doing.wrapped(&error))?;
         for row in deleted.elements() {

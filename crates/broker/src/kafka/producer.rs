@@ -410,7 +410,8 @@ impl Producer for KafkaProducer {
     ) -> Result<(), BrokerError> {
         self.expect(State::InTransaction, "offsets can be sent in a transaction only")?;
         let identity = self.cluster.current(identity);
-        let within = call_timeout(&self.options);
+        // Not longer, as to begin again costs little, and after this time it is the likely end.
+        let within = call_timeout(&self.options) / 2;
         let (client, offsets) = (self.client.clone(), offsets.to_vec());
         let sent = bounded(within + LATE, {
             let identity = identity.clone();
