@@ -17,19 +17,24 @@ impl KafkaCluster {
     ///
     /// # Panics
     ///
-    /// With what went wrong: which program is missing, or the end of a broker's log.
+    /// With what [`try_start`](Self::try_start) says.
     #[track_caller]
     pub fn start(nodes: u32, options: KafkaOptions) -> Self {
-        for _ in 1..ATTEMPTS {
-            match Self::try_start(nodes, &options) {
-                Err(error) if error.contains("Address already in use") => {}
-                started => return started.unwrap_or_else(|error| panic!("{error}")),
-            }
-        }
         Self::try_start(nodes, &options).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn try_start(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {
+    /// The same, with what went wrong as text: which program is missing, or the end of a broker's log.
+    pub fn try_start(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {
+        for _ in 1..ATTEMPTS {
+            match Self::start_once(nodes, options) {
+                Err(error) if error.contains("Address already in use") => {}
+                started => return started,
+            }
+        }
+        Self::start_once(nodes, options)
+    }
+
+    fn start_once(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {
         let jars = ready_jars(options.version)?;
         let free = |node| Addresses { node, ..Addresses::free(None, options) };
         let addresses: Vec<Addresses> = (1..=nodes).map(free).collect();
@@ -49,7 +54,12 @@ impl KafkaCluster {
         self.nodes.iter().map(KafkaServer::bootstrap).collect::<Vec<_>>().join(",")
     }
 
-    /// A node, to stop, kill and restart it.
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A node, counted from 0, to stop, kill and restart it.
     pub fn node(&mut self, number: usize) -> &mut KafkaServer {
         &mut self.nodes[number]
     }

@@ -1,4 +1,5 @@
-//! Kills the application so many times: `kills [KILLS [SEED [at_least_once]]]`, 300 times by default.
+//! Kills the application so many times: `kills [KILLS [SEED [NODES [at_least_once]]]]`, 300 times and one
+//! broker by default.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     };
     let mut plan = KillPlan::new(number(300) as u32);
     plan.seed = number(plan.seed);
+    plan.nodes = number(1) as u32;
     plan.exactly_once = args.next().as_deref() != Some("at_least_once");
     plan.settings.push(("default.dsl.store".to_owned(), "rocksDB".to_owned()));
     let program = std::env::current_exe().expect("this program");

@@ -5,7 +5,7 @@ use super::instance::Instance;
 use super::plan::{Aim, Trouble};
 use super::random::Random;
 use super::{KillPlan, KillReport, SESSION_SECS};
-use crate::KafkaServer;
+use crate::KafkaCluster;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long an aimed kill may take; then it is made from outside.
@@ -18,7 +18,7 @@ const OTHER_STAYS_AWAY: Duration = Duration::from_secs(SESSION_SECS + 3);
 /// Kills instances, and starts them again.
 pub(super) struct Killer<'a> {
     pub(super) plan: &'a KillPlan,
-    pub(super) server: KafkaServer,
+    pub(super) cluster: KafkaCluster,
     pub(super) random: Random,
     pub(super) instances: Vec<Instance>,
     pub(super) report: KillReport,
@@ -37,7 +37,7 @@ impl Killer<'_> {
             self.watch(pause, &[]);
             match self.plan.trouble(aims) {
                 Some(Trouble::Zombie) => self.freeze_one()?,
-                Some(Trouble::Outage) => self.take_the_broker_away(),
+                Some(Trouble::Outage) => self.take_a_broker_away(),
                 None => {}
             }
             let victim = self.random.below(self.plan.instances as u64) as usize;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::folder::new_folder;
 use crate::jvm::Jvm;
-use crate::{JavaTopics, KafkaOptions, KafkaServer, java_jars};
+use crate::{JavaTopics, KafkaCluster, KafkaOptions, java_jars};
 pub use instance::Instance;
 use killer::Killer;
 pub use plan::KillPlan;
@@ -31,17 +31,18 @@ const APPLICATION: &str = "kills";
 const SESSION_SECS: u64 = 3;
 const STOP_LIMIT: Duration = Duration::from_secs(45);
 
-/// Runs the plan with `program`, the application, on a broker of its own. An error is one of the
+/// Runs the plan with `program`, the application, on a cluster of its own. An error is one of the
 /// harness; what the application did wrong is in the report.
 pub fn run(program: &Path, plan: &KillPlan) -> Result<KillReport, String> {
     let timeouts = "transaction.abort.timed.out.transaction.cleanup.interval.ms";
-    let server = KafkaServer::try_start(KafkaOptions::default().property(timeouts, 200))?;
-    let topics = JavaTopics::new(server.bootstrap());
+    let options = KafkaOptions::default().property(timeouts, 200);
+    let cluster = KafkaCluster::try_start(plan.nodes, &options)?;
+    let topics = JavaTopics::new(cluster.bootstrap());
     for topic in TOPICS {
         topics.create(topic, plan.partitions);
     }
     let folder = new_folder().map_err(|error| format!("no folder: {error}"))?;
-    let bootstrap = server.bootstrap();
+    let bootstrap = cluster.bootstrap();
     let mut killer = Killer {
         plan,
         random: Random::new(plan.seed),
@@ -53,17 +54,17 @@ pub fn run(program: &Path, plan: &KillPlan) -> Result<KillReport, String> {
             })
             .collect::<Result<_, _>>()?,
         report: KillReport::default(),
-        server,
+        cluster,
     };
     let feeder = feed(&bootstrap, plan, &folder)?;
     killer.kill()?;
-    let Killer { mut instances, mut report, server, .. } = killer;
+    let Killer { mut instances, mut report, cluster, .. } = killer;
     report.records = feeder.finish()?;
     check::results(plan, &mut instances, &topics, &mut report)?;
     for instance in &mut instances {
         report.problems.extend(instance.stop(STOP_LIMIT).err());
     }
-    drop(server);
+    drop(cluster);
     if report.problems.is_empty() {
         let _gone = fs::remove_dir_all(&folder);
     } else {

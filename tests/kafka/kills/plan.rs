@@ -18,6 +18,8 @@ pub struct KillPlan {
     pub seed: u64,
     /// Processes of the application.
     pub instances: usize,
+    /// Nodes of the cluster. One of several goes twice as often, and the others go on.
+    pub nodes: u32,
     /// Partitions of each topic.
     pub partitions: u32,
     /// Records a second.
@@ -37,6 +39,7 @@ impl KillPlan {
             kills,
             seed: 1,
             instances: 3,
+            nodes: 1,
             partitions: 4,
             rate: 500,
             pause_ms: (500, 4000),
@@ -51,7 +54,7 @@ impl KillPlan {
 pub(super) enum Trouble {
     /// An instance hangs, is given up, and comes to itself again.
     Zombie,
-    /// The broker goes, and comes back with its data.
+    /// A broker goes, and comes back with its data.
     Outage,
 }
 
@@ -62,6 +65,7 @@ impl KillPlan {
             // At least once, nobody keeps it from sending what it had in its hands.
             (1, _) if self.exactly_once => Some(Trouble::Zombie),
             (_, 3) => Some(Trouble::Outage),
+            (3, _) if self.nodes > 1 => Some(Trouble::Outage),
             _ => None,
         }
     }

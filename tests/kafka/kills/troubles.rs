@@ -7,7 +7,7 @@ use super::killer::Killer;
 
 /// How long an instance may take to be a member of its group again.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// The longest that the broker is away besides its start: longer than a session.
+/// The longest that a broker is away besides its start: longer than a session.
 const LONGEST_OUTAGE_MS: u64 = SESSION_SECS * 1000 + 2000;
 
 impl Killer<'_> {
@@ -40,18 +40,23 @@ impl Killer<'_> {
         Ok(())
     }
 
-    /// Stops the broker, or kills it, and starts it again after a while.
-    pub(super) fn take_the_broker_away(&mut self) {
+    /// Stops a broker, or kills it, and starts it again after a while.
+    pub(super) fn take_a_broker_away(&mut self) {
+        let number = match self.cluster.node_count() {
+            1 => 0,
+            nodes => self.random.below(nodes as u64) as usize,
+        };
+        let node = self.cluster.node(number);
         let (stops, kills) = &mut self.report.outages;
         if *stops <= *kills {
             *stops += 1;
-            self.server.stop();
+            node.stop();
         } else {
             *kills += 1;
-            self.server.kill();
+            node.kill();
         }
         let away = Duration::from_millis(self.random.below(LONGEST_OUTAGE_MS));
         self.watch(away, &[]);
-        self.server.restart();
+        self.cluster.node(number).restart();
     }
 }

@@ -4,6 +4,7 @@
 //! only the folder `ffi` calls it directly.
 
 mod admin;
+mod bounded;
 mod client;
 mod cluster;
 mod config;

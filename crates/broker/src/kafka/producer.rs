@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::bounded::bounded;
 use super::client::{CALL_TIMEOUT, SOCKET_TIMEOUT, common, extend, open};
 use super::cluster::Cluster;
 use super::ffi::{Delivery, Kind, Native, NativeError, Topic};
@@ -41,24 +41,6 @@ struct Written {
 /// for lost and sent again unnoticed.
 fn call_timeout(options: &ProducerOptions) -> Duration {
     CALL_TIMEOUT.min(options.transaction_timeout * 4 / 5)
-}
-
-/// How much later than it was told a call may come back.
-const LATE: Duration = Duration::from_secs(1);
-
-/// What a call gives that does not keep to its time: sending offsets, librdkafka waits without an end
-/// for a coordinator that it takes for it to come back (its issues 5456 and 5511). The call then goes on,
-/// in a thread of its own, with the client that it was made of.
-fn bounded<T: Send + 'static>(
-    within: Duration,
-    call: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (sender, receiver) = sync_channel(1);
-    let thread = std::thread::Builder::new().name("kafka-call".to_owned());
-    let _joined_by_nobody = thread.spawn(move || {
-        let _nobody_waits = sender.send(call());
-    });
-    receiver.recv_timeout(within).ok()
 }
 
 /// Whether a transactional producer may go on with what it has.
@@ -413,7 +395,7 @@ impl Producer for KafkaProducer {
         // Not longer, as to begin again costs little, and after this time it is the likely end.
         let within = call_timeout(&self.options) / 2;
         let (client, offsets) = (self.client.clone(), offsets.to_vec());
-        let sent = bounded(within + LATE, {
+        let sent = bounded(within, {
             let identity = identity.clone();
             move || client.send_offsets(&offsets, &identity, within)
         });
