@@ -10,6 +10,8 @@ use crate::JavaTopics;
 
 /// Open transactions of killed processes have to time out before what follows them can be read.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+/// Longer than a session, after which others go on with what a killed process had.
+const QUIET: Duration = Duration::from_secs(10);
 const DUMP_LIMIT: Duration = Duration::from_secs(30);
 const COPIES: [&str; 2] = ["copy-a", "copy-b"];
 
@@ -22,7 +24,7 @@ pub(super) fn results(
 ) -> Result<(), String> {
     let fed = report.records;
     let expected = expected_counts(fed);
-    let (counts, copies) = settled(topics, &expected, fed);
+    let (counts, copies) = settled(topics, &expected, fed, plan.exactly_once);
     for (topic, copies) in COPIES.iter().zip(copies) {
         report.problems.extend(wrong_copies(topic, &copies, fed, plan.exactly_once));
     }
@@ -63,15 +65,28 @@ fn expected_counts(fed: u64) -> Counts {
     groups.filter(|(_, count)| *count > 0).collect()
 }
 
-/// The last count of each group and the copies, once all is there, or when there is no hope left.
-fn settled(topics: &JavaTopics, expected: &Counts, fed: u64) -> (Counts, [Copies; 2]) {
+/// The last count of each group and the copies, once all is there, or when there is no hope left. At
+/// least once all may be there while some of it is still counted again: then nothing has to have come
+/// for a while.
+fn settled(
+    topics: &JavaTopics,
+    expected: &Counts,
+    fed: u64,
+    exactly_once: bool,
+) -> (Counts, [Copies; 2]) {
     let end = Instant::now() + SETTLE_LIMIT;
+    let quiet = if exactly_once { Duration::ZERO } else { QUIET };
+    let (mut before, mut since) = (0, Instant::now());
     loop {
-        let counts: Counts = topics.consume("counts").into_iter().collect();
+        let counts = topics.consume("counts");
+        if counts.len() != before {
+            (before, since) = (counts.len(), Instant::now());
+        }
+        let counts: Counts = counts.into_iter().collect();
         let copies = COPIES.map(|topic| topics.consume(topic));
         let is_counted = expected.iter().all(|(key, count)| counts.get(key) >= Some(count));
         let are_there = copies.iter().all(|copies| copies.len() >= fed as usize);
-        if is_counted && are_there || Instant::now() > end {
+        if is_counted && are_there && since.elapsed() >= quiet || Instant::now() > end {
             return (counts, copies);
         }
         thread::sleep(Duration::from_millis(500));
