@@ -2,8 +2,10 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use millstream::StreamsApp;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -19,6 +21,17 @@ pub(crate) fn listen() {
 /// Every line so far.
 pub(crate) fn lines() -> Vec<String> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Tells what an application was about, when its test fails.
+pub(crate) struct Telling<'a>(pub(crate) &'a StreamsApp);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("{:?} after:\n{}", self.0.state(), lines().join("\n"));
+        }
+    }
 }
 
 struct Lines;

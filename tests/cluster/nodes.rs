@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use millstream::{AppState, Config, Guarantee};
-use millstream_kafka_server::{KafkaCluster, KafkaOptions};
+use millstream::{AppState, Guarantee};
+use millstream_kafka_server::KafkaCluster;
 
-use crate::log;
-use crate::numbers::{Feeder, Results, application, broker, create_topics};
-use crate::outages::Telling;
+use crate::log::{self, Telling};
+use crate::numbers::{Feeder, Results, application, broker, config, create_topics, keeps_numbers};
 
 const NODES: usize = 3;
 const FED: i64 = 500;
@@ -21,36 +20,22 @@ static ONE_CLUSTER: Mutex<()> = Mutex::new(());
 fn survives(guarantee: Guarantee, protocol: &str) {
     let _one = ONE_CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
     let name = format!("nodes-{guarantee:?}-{protocol}").to_lowercase();
-    // The numbers' times are long ago: a broker that starts would delete them as too old.
-    let options = KafkaOptions::default().heap_mb(384).property("log.retention.ms", -1);
-    let mut cluster = KafkaCluster::start(NODES as u32, options);
+    let mut cluster = KafkaCluster::start(NODES as u32, keeps_numbers().heap_mb(384));
     let direct = broker(&cluster.bootstrap());
     create_topics(&*direct, &name);
-    let config = Config::new(&name)
-        .with_processing_guarantee(guarantee)
-        .with_commit_interval(Duration::from_millis(100))
-        .with_num_stream_threads(2)
-        .set("bootstrap.servers", cluster.bootstrap())
-        .and_then(|config| config.set("group.protocol", protocol))
-        .unwrap();
-    let app = application(config).unwrap();
+    let config = config(&name, &cluster.bootstrap(), guarantee);
+    let app = application(config.set("group.protocol", protocol).unwrap()).unwrap();
     log::listen();
     app.start().unwrap();
     let _telling = Telling(&app);
     let mut feeder = Feeder::new(&*direct, &name);
     let mut results = Results::of(&*direct, &name);
-    let check = |results: &mut Results, fed| match guarantee {
-        Guarantee::ExactlyOnce => results.check(fed),
-        Guarantee::AtLeastOnce => results.check_at_least_once(fed),
-    };
     feeder.feed(FED);
-    check(&mut results, feeder.fed);
+    results.check_as(guarantee, feeder.fed);
     for round in 0..NODES {
         // Amid work.
         feeder.feed(FED);
-        while results.copied() < (feeder.fed - FED / 2) as usize {
-            results.read();
-        }
+        results.wait_for(feeder.fed - FED / 2);
         let node = cluster.node(round);
         if round % 2 == 0 {
             node.kill();
@@ -59,13 +44,13 @@ fn survives(guarantee: Guarantee, protocol: &str) {
         }
         let away = Instant::now();
         feeder.feed(FED);
-        check(&mut results, feeder.fed);
-        println!("{name}: all through {:?} after node {} went", away.elapsed(), round);
+        results.check_as(guarantee, feeder.fed);
+        println!("{name}: all through {:?} after node {round} went", away.elapsed());
         cluster.node(round).restart();
         thread::sleep(Duration::from_millis(200));
         assert!(matches!(app.state(), AppState::Running | AppState::Rebalancing));
     }
-    check(&mut results, feeder.fed);
+    results.check_as(guarantee, feeder.fed);
     app.close(Duration::from_secs(30)).unwrap();
 }
 

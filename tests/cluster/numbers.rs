@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use millstream::broker::kafka::{KafkaBroker, KafkaConfig};
 use millstream::broker::{Broker, BrokerError, NewTopic, ProducerOptions, TopicPartition};
-use millstream::{Config, Error, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer};
+use millstream::{
+    Config, Error, Guarantee, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer,
+};
+use millstream_kafka_server::KafkaOptions;
 
 pub(crate) const GROUPS: i64 = 7;
 const PARTITIONS: u32 = 2;
@@ -42,6 +45,21 @@ pub(crate) fn create_topics(broker: &dyn Broker, name: &str) {
             NewTopic::new(format!("{name}-{topic}"), PARTITIONS).config("retention.ms", "-1");
         broker.admin().unwrap().create_topics(&[topic]).unwrap();
     }
+}
+
+/// A broker that keeps the numbers: their times are long ago, and one that starts would delete them.
+pub(crate) fn keeps_numbers() -> KafkaOptions {
+    KafkaOptions::default().property("log.retention.ms", -1)
+}
+
+/// Settings of an application that commits often, with two threads.
+pub(crate) fn config(name: &str, servers: &str, guarantee: Guarantee) -> Config {
+    Config::new(name)
+        .with_processing_guarantee(guarantee)
+        .with_commit_interval(Duration::from_millis(100))
+        .with_num_stream_threads(2)
+        .set("bootstrap.servers", servers)
+        .unwrap()
 }
 
 /// The application, with the settings of `config`; its topics have its name in front.
@@ -118,9 +136,20 @@ impl Results {
         self.latest.values().sum()
     }
 
-    /// How many numbers have come out so far.
-    pub(crate) fn copied(&self) -> usize {
-        self.seen.len()
+    /// Waits until so many numbers have come out.
+    pub(crate) fn wait_for(&mut self, count: i64) {
+        while self.seen.len() < count as usize {
+            self.read();
+        }
+    }
+
+    /// The check that a guarantee promises to pass.
+    #[track_caller]
+    pub(crate) fn check_as(&mut self, guarantee: Guarantee, fed: i64) {
+        match guarantee {
+            Guarantee::ExactlyOnce => self.check(fed),
+            Guarantee::AtLeastOnce => self.check_at_least_once(fed),
+        }
     }
 
     /// Waits until `fed` numbers are through, and checks that each was once.

@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use millstream::{AppState, Config, Guarantee, StreamsApp};
-use millstream_kafka_server::{KafkaOptions, KafkaServer};
+use millstream::{AppState, Guarantee};
+use millstream_kafka_server::KafkaServer;
 
-use crate::log;
-use crate::numbers::{Feeder, Results, application, broker, create_topics};
+use crate::log::{self, Telling};
+use crate::numbers::{Feeder, Results, application, broker, config, create_topics, keeps_numbers};
 
 /// Shorter than the transaction and the session last, and longer.
 const SHORT: u64 = 5;
@@ -20,17 +20,6 @@ const FED_EACH_TIME: i64 = 500;
 enum Amid {
     Work,
     Idleness,
-}
-
-/// Tells what an application was about, when its test fails.
-pub(crate) struct Telling<'a>(pub(crate) &'a StreamsApp);
-
-impl Drop for Telling<'_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            println!("{:?} after:\n{}", self.0.state(), log::lines().join("\n"));
-        }
-    }
 }
 
 /// How often a broker may lose markers by itself before that is a failure too.
@@ -49,18 +38,10 @@ fn survives(guarantee: Guarantee, amid: Amid, away: &[u64]) {
 /// Says no if the broker, and not the application, is to blame.
 fn passes(guarantee: Guarantee, amid: Amid, away: &[u64]) -> bool {
     let name = format!("outages-{guarantee:?}-{amid:?}-{}", away.len()).to_lowercase();
-    // The numbers' times are long ago: a broker that starts would delete them as too old.
-    let kept = KafkaOptions::default().property("log.retention.ms", -1);
-    let mut server = KafkaServer::start(kept);
+    let mut server = KafkaServer::start(keeps_numbers());
     let direct = broker(&server.bootstrap());
     create_topics(&*direct, &name);
-    let config = Config::new(&name)
-        .with_processing_guarantee(guarantee)
-        .with_commit_interval(Duration::from_millis(100))
-        .with_num_stream_threads(2)
-        .set("bootstrap.servers", server.bootstrap())
-        .unwrap();
-    let app = application(config).unwrap();
+    let app = application(config(&name, &server.bootstrap(), guarantee)).unwrap();
     log::listen();
     app.start().unwrap();
     let _telling = Telling(&app);
@@ -69,11 +50,7 @@ fn passes(guarantee: Guarantee, amid: Amid, away: &[u64]) -> bool {
     for (number, secs) in away.iter().copied().enumerate() {
         feeder.feed(FED_EACH_TIME);
         match amid {
-            Amid::Work => {
-                while results.copied() < (feeder.fed - FED_EACH_TIME / 2) as usize {
-                    results.read();
-                }
-            }
+            Amid::Work => results.wait_for(feeder.fed - FED_EACH_TIME / 2),
             Amid::Idleness => {
                 results.check(feeder.fed);
                 // No transaction is open, so that nothing fails but the reading.
@@ -89,10 +66,7 @@ fn passes(guarantee: Guarantee, amid: Amid, away: &[u64]) -> bool {
         server.restart();
         let back = Instant::now();
         feeder.feed(FED_EACH_TIME);
-        let checked = catch_unwind(AssertUnwindSafe(|| match guarantee {
-            Guarantee::ExactlyOnce => results.check(feeder.fed),
-            Guarantee::AtLeastOnce => results.check_at_least_once(feeder.fed),
-        }));
+        let checked = catch_unwind(AssertUnwindSafe(|| results.check_as(guarantee, feeder.fed)));
         if let Err(failure) = checked {
             if !server.has_lost_markers() {
                 resume_unwind(failure);

@@ -1,9 +1,7 @@
 use crate::options::Addresses;
+use crate::ports::while_taken;
 use crate::server::ready_jars;
 use crate::{KafkaOptions, KafkaServer};
-
-/// Others may take a port between our look and a broker's start.
-const ATTEMPTS: usize = 5;
 
 /// A Kafka cluster of several nodes, each broker and controller, which keep every partition on all
 /// nodes: one of three may be away.
@@ -25,13 +23,7 @@ impl KafkaCluster {
 
     /// The same, with what went wrong as text: which program is missing, or the end of a broker's log.
     pub fn try_start(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {
-        for _ in 1..ATTEMPTS {
-            match Self::start_once(nodes, options) {
-                Err(error) if error.contains("Address already in use") => {}
-                started => return started,
-            }
-        }
-        Self::start_once(nodes, options)
+        while_taken(|| Self::start_once(nodes, options))
     }
 
     fn start_once(nodes: u32, options: &KafkaOptions) -> Result<Self, String> {

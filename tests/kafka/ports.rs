@@ -19,3 +19,17 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let mut held = held.iter();
     std::array::from_fn(|_| held.next().unwrap().local_addr().unwrap().port())
 }
+
+/// Others may take a port between our look and a broker's start.
+const ATTEMPTS: usize = 5;
+
+/// Starts what listens on ports that were free, again and again while others have taken one.
+pub(crate) fn while_taken<T>(mut start: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+    for _ in 1..ATTEMPTS {
+        match start() {
+            Err(error) if error.contains("Address already in use") => {}
+            started => return started,
+        }
+    }
+    start()
+}

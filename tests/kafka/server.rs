@@ -8,14 +8,12 @@ use crate::broker_jars::BrokerJars;
 use crate::folder::{copy, new_folder};
 use crate::jvm::Jvm;
 use crate::options::{Addresses, KafkaVersion};
-use crate::ports::free_ports;
+use crate::ports::{free_ports, while_taken};
 use crate::{KafkaOptions, Proxy, installation};
 
 const STARTED: &str = "Kafka Server started";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Others may take a port between our look and the broker's start.
-const ATTEMPTS: usize = 5;
 
 /// What says in the log that it takes partitions for deleted.
 const MARKER_SENDER: &str = "kafka.coordinator.transaction.TransactionMarkerChannelManager";
@@ -63,15 +61,11 @@ impl KafkaServer {
         let addresses = Addresses::free(proxy.as_ref(), &options);
         let mut server = Self::new(jars, options, addresses)?;
         server.proxy = proxy;
-        for _ in 1..ATTEMPTS {
-            match server.launch() {
-                Err(error) if error.contains("Address already in use") => {
-                    server.addresses = Addresses::free(server.proxy.as_ref(), &server.options);
-                }
-                started => return started.map(|()| server),
-            }
-        }
-        server.launch().map(|()| server)
+        while_taken(|| {
+            server.addresses = Addresses::free(server.proxy.as_ref(), &server.options);
+            server.launch()
+        })?;
+        Ok(server)
     }
 
     /// One that is not started.

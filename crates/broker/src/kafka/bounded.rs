@@ -21,3 +21,24 @@ pub(super) fn bounded<T: Send + 'static>(
     });
     receiver.recv_timeout(within + LATE).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_does_not_come_back_is_given_up_and_goes_on() {
+        assert_eq!(bounded(Duration::from_secs(60), || 1), Some(1));
+        let (answer, answered) = channel();
+        let (sender, ended) = channel();
+        let given_up = bounded(Duration::ZERO, move || {
+            let _answer = answered.recv();
+            sender.send(())
+        });
+        assert!(given_up.is_none());
+        answer.send(()).expect("the call is still waiting");
+        ended.recv().expect("it comes to its end");
+    }
+}

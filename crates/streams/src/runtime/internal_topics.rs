@@ -87,7 +87,7 @@ fn external_topics(topology: &Topology) -> BTreeMap<String, String> {
         let topics = match &node.kind {
             NodeKind::Source { topics, .. } => topics.as_slice(),
             NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => std::slice::from_ref(topic),
-            NodeKind::Sink { .. } | NodeKind::Processor { .. } => &[],
+            NodeKind::Sink { .. } | NodeKind::Processor { .. } | NodeKind::TakenOut => &[],
         };
         for topic in topics.iter().filter(|topic| !topic.internal) {
             external.entry(topic.name.clone()).or_insert_with(|| node.name.clone());

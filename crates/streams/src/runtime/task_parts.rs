@@ -122,6 +122,7 @@ impl TaskParts {
                     }
                     Box::new(NoInput)
                 }
+                NodeKind::TakenOut => Box::new(NoInput),
                 NodeKind::Processor { factory } | NodeKind::Sink { factory, .. } => {
                     factory(&mut node_setup)
                 }

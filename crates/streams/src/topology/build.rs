@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::graph::{ChangelogKind, Graph, NodeKind, SinkTopic, SourceFactory, TopicRef, history};
+use super::graph::{
+    ChangelogKind, Graph, NodeKind, NodeSpec, SinkTopic, SourceFactory, TopicRef, history,
+};
 use super::names::changelog_topic;
 use super::optimize::Optimization;
 use super::sub_topologies::{children_of, sub_topologies};
@@ -57,7 +59,8 @@ impl Graph {
 
     fn check_names(&self, problems: &mut Vec<String>) {
         let mut seen = BTreeSet::new();
-        for node in self.nodes.iter().filter(|node| !node.name.is_empty()) {
+        let is_there = |node: &&NodeSpec| !matches!(node.kind, NodeKind::TakenOut);
+        for node in self.nodes.iter().filter(is_there) {
             if !seen.insert(&node.name) {
                 problems.push(format!(
                     "two nodes are called '{}': give one of them another name with `.named(..)`",
@@ -245,7 +248,7 @@ impl TopologyParts {
                 NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => {
                     sinks.insert(topic.full_name(application_id));
                 }
-                NodeKind::Sink { .. } | NodeKind::Processor { .. } => {}
+                NodeKind::Sink { .. } | NodeKind::Processor { .. } | NodeKind::TakenOut => {}
             }
         }
         let changelogs = sub.stores.iter().filter_map(|store| {

@@ -46,7 +46,7 @@ fn describe_node(
             let topics = join(topics.iter().map(|topic| topic.name.as_str()));
             write!(out, "    Source: {name} (topics: [{topics}])\n      --> {children}\n")
         }
-        NodeKind::Processor { .. } => {
+        NodeKind::Processor { .. } | NodeKind::TakenOut => {
             let stores = node.stores.iter().map(|store| topology.stores[*store].name.as_str());
             let stores = join(in_hash_order(stores.collect(), |name| name));
             write!(

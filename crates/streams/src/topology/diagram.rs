@@ -44,7 +44,7 @@ fn draw(topology: &TopologyParts) -> Drawing {
                 });
                 drawing.edges.push((this.clone(), topic));
             }
-            NodeKind::Processor { .. } => {}
+            NodeKind::Processor { .. } | NodeKind::TakenOut => {}
         }
         let edges = &mut drawing.edges;
         edges.extend(node.stores.iter().map(|store| (this.clone(), format!("s{store}"))));

@@ -9,7 +9,7 @@ use millstream_state::StateBackend;
 use super::names::{generated_name, generated_parts, is_generated, repartition_topic};
 use super::unnamed::Unnamed;
 use crate::processor::{
-    NoInput, Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
+    Node, Outdated, Segments, SourceNode, StateStore, StoreOptions, TopicHandle,
 };
 
 /// A topic as the topology names it; an internal one gets the application id in front.
@@ -54,11 +54,6 @@ pub(crate) struct NodeSetup<'a> {
 /// Makes a node for a task.
 pub(crate) type NodeFactory = Arc<dyn Fn(&mut NodeSetup<'_>) -> Box<dyn Node> + Send + Sync>;
 
-/// The factory of a node that is never made.
-pub(super) fn no_node() -> NodeFactory {
-    Arc::new(|_: &mut NodeSetup<'_>| Box::new(NoInput) as Box<dyn Node>)
-}
-
 /// Makes a source for a task, given which of its topics it reads.
 pub(crate) type SourceFactory = Arc<dyn Fn(usize) -> Box<dyn SourceNode> + Send + Sync>;
 
@@ -85,6 +80,8 @@ pub(crate) enum NodeKind {
         topic: SinkTopic,
         factory: NodeFactory,
     },
+    /// It was taken out of the graph: it is in no sub-topology, and never made.
+    TakenOut,
 }
 
 /// The windows in the keys of a table.
@@ -413,7 +410,7 @@ impl Graph {
         let topics = nodes.flat_map(|node| match &mut node.kind {
             NodeKind::Source { topics, .. } => topics.as_mut_slice(),
             NodeKind::Sink { topic: SinkTopic::Topic(topic), .. } => std::slice::from_mut(topic),
-            NodeKind::Sink { .. } | NodeKind::Processor { .. } => &mut [],
+            NodeKind::Sink { .. } | NodeKind::Processor { .. } | NodeKind::TakenOut => &mut [],
         });
         topics.for_each(|topic| to.clone_into(&mut topic.name));
         let mut specs = self.repartitions.iter_mut();

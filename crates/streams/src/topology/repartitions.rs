@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::TopologyParts;
 use super::graph::{
-    Graph, Keys, NodeKind, NodeSpec, RepartitionFor, RepartitionNames, RepartitionSpec, no_node,
+    Graph, Keys, NodeKind, NodeSpec, RepartitionFor, RepartitionNames, RepartitionSpec,
 };
 use super::names::repartition_topic;
 
@@ -127,11 +127,10 @@ pub(crate) fn key_changer(nodes: &[NodeSpec], mut node: usize) -> Option<KeyChan
     }
 }
 
-/// Takes a node out of the graph. Its number stays; it is in no sub-topology, and never made.
+/// Takes a node out of the graph. Its number stays.
 pub(super) fn take_out(nodes: &mut [NodeSpec], node: usize) {
     let node = &mut nodes[node];
-    node.kind = NodeKind::Processor { factory: no_node() };
-    node.name.clear();
+    node.kind = NodeKind::TakenOut;
     node.parents.clear();
     node.stores.clear();
 }

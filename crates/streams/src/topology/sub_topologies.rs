@@ -87,7 +87,7 @@ pub(super) fn sub_topologies(
         });
     }
     for (number, node) in nodes.iter().enumerate() {
-        // Only what an optimization took out is fed by no source: handles begin there.
+        // Only what was taken out is fed by no source: handles begin there.
         let Some(id) = ids.get(&root(&group, number)) else { continue };
         let sub_topology = &mut sub_topologies[*id];
         sub_topology.nodes.push(number);
