@@ -366,7 +366,12 @@ impl Cluster {
                 Err(error) if error.code == Code::RebalanceInProgress => {
                     std::thread::park_timeout(CALL_TIMEOUT / 200);
                 }
-                committed => return committed.map_err(|error| self.group_error(identity, error)),
+                committed => {
+                    return committed.map_err(|error| {
+                        let error = client.cause(error);
+                        self.group_error(identity, error)
+                    });
+                }
             }
         }
         Err(BrokerError::RebalanceInProgress(group.clone()))

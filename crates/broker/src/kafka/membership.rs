@@ -158,15 +158,12 @@ impl KafkaMembership {
     }
 
     fn failed(&self, error: NativeError) -> BrokerError {
+        let error = self.client.cause(error);
         let action = format!("to be a member of group '{}'", self.join.group);
         match error.code {
             Code::FencedInstanceId => BrokerError::InstanceFenced {
                 group: self.join.group.clone(),
                 instance: self.join.instance.clone().unwrap_or_default(),
-            },
-            Code::Fatal => match self.client.fatal_error() {
-                Some(fatal) if fatal.code != Code::Fatal => self.failed(fatal),
-                _ => self.cluster.doing(&action).failed(error),
             },
             Code::InvalidSessionTimeout => BrokerError::InvalidSetting {
                 key: "session.timeout.ms".to_owned(),

@@ -245,6 +245,7 @@ fn told(
     action: &str,
     error: NativeError,
 ) -> BrokerError {
+    let error = client.cause(error);
     match error.code {
         Code::Fenced
         | Code::ProducerFenced
@@ -256,12 +257,6 @@ fn told(
         Code::InvalidTransactionalState | Code::State => {
             BrokerError::InvalidTransactionState(format!("{action}: {}", error.text))
         }
-        Code::Fatal => match client.fatal_error() {
-            Some(fatal) if fatal.code != Code::Fatal => {
-                told(cluster, options, client, action, fatal)
-            }
-            _ => cluster.doing(action).failed(error),
-        },
         Code::InvalidTransactionTimeout => BrokerError::InvalidSetting {
             key: "transaction.timeout.ms".to_owned(),
             reason: "it is above the broker's transaction.max.timeout.ms".to_owned(),

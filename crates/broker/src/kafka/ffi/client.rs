@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rdkafka::bindings::{self as sys, rd_kafka_resp_err_t as RespErr};
 use rdkafka::config::NativeClientConfig;
+use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::delivery::{Delivery, delivered};
 use super::error::{NativeError, c_string, checked, millis, taken, text};
@@ -212,6 +213,14 @@ impl Native {
                 sys::rd_kafka_fatal_error(self.ptr.as_ptr(), reason.as_mut_ptr(), reason.len());
             let error = checked(code).err()?;
             Some(NativeError { text: text(reason.as_ptr()), fatal: true, ..error })
+        }
+    }
+
+    /// The error itself, or what lies behind one that says only that the client is of no use any more.
+    pub(in crate::kafka) fn cause(&self, error: NativeError) -> NativeError {
+        match error.code {
+            Code::Fatal => self.fatal_error().unwrap_or(error),
+            _ => error,
         }
     }
 
