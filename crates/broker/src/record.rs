@@ -216,6 +216,27 @@ impl RecordBatch {
         self
     }
 
+    /// Cut behind the records that fit into `max_bytes`, the first one in any case; with what is
+    /// behind the cut.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn split(mut self, max_bytes: usize) -> (Self, Option<Self>) {
+        let (mut at, mut next_offset) = (self.first(), self.base_offset);
+        if self.size() <= max_bytes {
+            return (self, None);
+        }
+        while let Some(position) = at {
+            let (record, next) = self.read(position);
+            let end = next.unwrap_or(self.end);
+            if position > self.start && end - self.start > max_bytes {
+                let rest = Self { start: position, ..self.clone() };
+                (self.end, self.next_offset) = (position, next_offset);
+                return (self, Some(rest));
+            }
+            (at, next_offset) = (next, record.offset + 1);
+        }
+        (self, None)
+    }
+
     /// Where reading goes on after this batch.
     pub fn next_offset(&self) -> i64 {
         self.next_offset

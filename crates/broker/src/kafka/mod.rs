@@ -13,6 +13,7 @@ mod errors;
 mod ffi;
 mod membership;
 mod producer;
+mod wire;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub use config::{GroupProtocol, KafkaConfig};
 use consumer::KafkaConsumer;
 use membership::KafkaMembership;
 use producer::KafkaProducer;
+use wire::WireConsumer;
 
 use crate::{
     Admin, Broker, BrokerError, Consumer, ConsumerOptions, GroupJoin, Membership, Producer,
@@ -44,7 +46,10 @@ impl KafkaBroker {
 
 impl Broker for KafkaBroker {
     fn consumer(&self, options: ConsumerOptions) -> Result<Box<dyn Consumer>, BrokerError> {
-        Ok(Box::new(KafkaConsumer::open(&self.cluster, options)?))
+        match WireConsumer::open(&self.cluster, &options) {
+            Some(opened) => Ok(Box::new(opened?)),
+            None => Ok(Box::new(KafkaConsumer::open(&self.cluster, options)?)),
+        }
     }
 
     fn producer(&self, options: ProducerOptions) -> Result<Box<dyn Producer>, BrokerError> {

@@ -42,7 +42,7 @@ pub(super) unsafe fn code_at(place: *const RespErr) -> Code {
 }
 
 /// The code with this number.
-pub(super) fn code_of(number: i32) -> Code {
+pub(in crate::kafka) fn code_of(number: i32) -> Code {
     RespErr::try_from(number).map_or(Code::Unknown, Code::from)
 }
 

@@ -16,7 +16,7 @@ mod topic;
 
 pub(super) use client::{Kind, Native};
 pub(super) use delivery::Delivery;
-pub(super) use error::NativeError;
+pub(super) use error::{NativeError, code_of};
 pub(super) use lists::Listed;
 pub(super) use offsets::{
     LogEnd, alter_group_offsets, delete_group_offsets, group_offsets, log_end,
