@@ -60,11 +60,20 @@ impl Cluster {
     /// On a Kafka broker that tests share.
     #[cfg(feature = "kafka")]
     pub fn kafka(protocol: millstream_broker::kafka::GroupProtocol) -> Self {
+        Self::kafka_with(protocol, |_| {})
+    }
+
+    #[cfg(feature = "kafka")]
+    fn kafka_with(
+        protocol: millstream_broker::kafka::GroupProtocol,
+        set: impl FnOnce(&mut millstream_broker::kafka::KafkaConfig),
+    ) -> Self {
         use millstream_broker::kafka::{KafkaBroker, KafkaConfig};
         let mut config = KafkaConfig::new(crate::kafka::bootstrap_servers());
         config.group_protocol = protocol;
         config.session_timeout = Duration::from_secs(2);
         config.heartbeat_interval = Duration::from_millis(200);
+        set(&mut config);
         Self {
             is_real: true,
             knows_static_members: protocol == millstream_broker::kafka::GroupProtocol::Classic,
@@ -75,6 +84,14 @@ impl Cluster {
                 Box::new(KafkaBroker::connect(config.clone()).unwrap())
             })
         }
+    }
+
+    /// The same, read by librdkafka, as what is set is something that only librdkafka knows.
+    #[cfg(feature = "kafka")]
+    pub fn kafka_read_by_librdkafka() -> Self {
+        Self::kafka_with(millstream_broker::kafka::GroupProtocol::Classic, |config| {
+            config.consumer.insert("client.rack".to_owned(), "a".to_owned());
+        })
     }
 
     /// The same broker, seen from another process.

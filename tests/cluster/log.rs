@@ -23,6 +23,13 @@ pub(crate) fn lines() -> Vec<String> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Checks that the consumers of these clients have read by themselves, and not by librdkafka.
+#[track_caller]
+pub(crate) fn check_readers(client: &str) {
+    let left = |line: &&String| line.contains("read by librdkafka") && line.contains(client);
+    assert_eq!(lines().iter().find(left), None);
+}
+
 /// Tells what an application was about, when its test fails.
 pub(crate) struct Telling<'a>(pub(crate) &'a StreamsApp);
 

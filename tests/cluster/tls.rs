@@ -5,10 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use millstream::Config;
-use millstream_kafka_server::{KafkaOptions, KafkaServer};
+use millstream_kafka_server::{JavaTopics, KafkaOptions, KafkaServer};
 use tempfile::TempDir;
 
 use crate::errors::refused;
+use crate::log;
 use crate::numbers::{Feeder, Results, application, broker, create_topics};
 
 const PASSWORD: &str = "0nly-4-ann";
@@ -48,28 +49,38 @@ fn settings(server: &KafkaServer, name: &str, authority: &Path) -> Config {
 
 #[test]
 fn every_client_speaks_tls_and_knows_its_broker() {
+    log::listen();
     let folder = TempDir::new().unwrap();
     make_certificate(folder.path(), "broker");
     make_certificate(folder.path(), "stranger");
     let store = folder.path().join("broker.p12");
     let protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL";
+    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
     let options = KafkaOptions::default()
         .user("ann", PASSWORD)
         .property("listener.security.protocol.map", protocols)
         .property("listener.name.secured.ssl.keystore.location", store.display())
         .property("listener.name.secured.ssl.keystore.type", "PKCS12")
         .property("listener.name.secured.ssl.keystore.password", STORE_PASSWORD)
+        .property("sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512")
+        .property("listener.name.secured.scram-sha-256.sasl.jaas.config", scram)
+        .property("listener.name.secured.scram-sha-512.sasl.jaas.config", scram)
         .property("super.users", "User:ANONYMOUS;User:ann");
     let server = KafkaServer::start(options);
     let direct = broker(&server.bootstrap());
     create_topics(&*direct, "tls");
 
-    let app = application(settings(&server, "tls", &folder.path().join("broker.pem"))).unwrap();
-    app.start().unwrap();
+    JavaTopics::new(server.bootstrap()).let_in_by_scram("ann", PASSWORD);
     let mut feeder = Feeder::new(&*direct, "tls");
-    feeder.feed(100);
-    Results::of(&*direct, "tls").check(feeder.fed);
-    app.close(Duration::from_secs(10)).unwrap();
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        let config = settings(&server, "tls", &folder.path().join("broker.pem"));
+        let app = application(config.set("sasl.mechanism", mechanism).unwrap()).unwrap();
+        app.start().unwrap();
+        feeder.feed(100);
+        Results::of(&*direct, "tls").check(feeder.fed);
+        app.close(Duration::from_secs(10)).unwrap();
+    }
+    log::check_readers("tls-");
 
     let error = refused(settings(&server, "tls", &folder.path().join("stranger.pem")));
     println!("by the certificate of a stranger: {error}");

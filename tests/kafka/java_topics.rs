@@ -28,6 +28,11 @@ impl JavaTopics {
         self.run(&["allow"].into_iter().chain(rights).collect::<Vec<_>>());
     }
 
+    /// Lets a user in by SCRAM, with either hash.
+    pub fn let_in_by_scram(&self, user: &str, password: &str) {
+        self.run(&["scram", user, password]);
+    }
+
     /// All topics, each with its number of partitions.
     pub fn list(&self) -> Vec<(String, u32)> {
         numbers(&self.run(&["list"])).map(|(name, count)| (name, count as u32)).collect()

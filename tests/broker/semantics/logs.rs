@@ -121,6 +121,18 @@ pub fn a_record_too_large_is_refused(cluster: &Cluster) {
     assert_eq!(cluster.values(&partition).len(), 100);
 }
 
+/// Kafka compresses anew what comes otherwise than the topic says.
+pub fn compressed_records_are_read(cluster: &Cluster) {
+    let values: Vec<String> = (0..2000).map(|number| format!("number {}", number % 7)).collect();
+    let sent: Vec<&str> = values.iter().map(String::as_str).collect();
+    for codec in ["uncompressed", "gzip", "snappy", "lz4", "zstd"] {
+        let partition =
+            cluster.create(|name| NewTopic::new(name, 1).config("compression.type", codec));
+        send(&mut *cluster.producer(), &partition, &sent);
+        assert_eq!(cluster.values(&partition), values, "{codec}");
+    }
+}
+
 pub fn wakers_are_called_when_there_is_something_to_see(cluster: &Cluster) {
     let partition = cluster.topic(1);
     let calls = Arc::new(AtomicU32::new(0));

@@ -52,6 +52,34 @@ mod kafka_assigns {
     }
 }
 
+/// What is read, read by librdkafka.
+#[cfg(feature = "kafka")]
+mod kafka_read_by_librdkafka {
+    use crate::cluster::Cluster;
+
+    macro_rules! tests {
+        ($($module:ident::$test:ident),+ $(,)?) => {
+            $(#[test] fn $test() { super::$module::$test(&Cluster::kafka_read_by_librdkafka()); })+
+        };
+    }
+
+    tests! {
+        logs::records_come_back_in_order,
+        logs::a_batch_is_cut_to_size_and_goes_on_where_it_ended,
+        logs::seeking_into_a_batch,
+        logs::positions_outside_the_log,
+        logs::what_is_not_assigned_cannot_be_fetched,
+        logs::deleted_records_are_gone,
+        logs::compressed_records_are_read,
+        logs::wakers_are_called_when_there_is_something_to_see,
+        topics::a_deleted_topic_comes_back_empty,
+        transactions::committed_records_are_seen_after_the_commit,
+        transactions::aborted_records_are_never_seen,
+        transactions::markers_take_offsets,
+        transactions::the_last_stable_offset_waits_for_the_earliest_transaction,
+    }
+}
+
 suite! {
     logs:
         records_come_back_in_order,
@@ -61,6 +89,7 @@ suite! {
         what_is_not_assigned_cannot_be_fetched,
         deleted_records_are_gone,
         a_record_too_large_is_refused,
+        compressed_records_are_read,
         wakers_are_called_when_there_is_something_to_see;
     topics:
         topics_are_created_and_described,

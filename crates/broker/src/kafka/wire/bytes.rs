@@ -53,6 +53,12 @@ impl Encoder {
         self
     }
 
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.array(bytes.len());
+        self.bytes.extend(bytes);
+        self
+    }
+
     /// The request with its length before it.
     pub(super) fn finish(mut self) -> Vec<u8> {
         let len = (self.bytes.len() - 4) as u32;

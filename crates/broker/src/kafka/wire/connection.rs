@@ -5,14 +5,44 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::bytes::{Decoder, Encoder};
+use super::login::log_in;
 use super::requests::{API_VERSIONS, FETCH, METADATA};
 use super::settings::Settings;
 
 /// A broker's host and port.
 pub(super) type Address = (String, u16);
 
+/// What bytes go through.
+enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<openssl::ssl::SslStream<TcpStream>>),
+}
+
+impl Stream {
+    fn both(&mut self) -> &mut (dyn ReadWrite + Send) {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => &mut **stream,
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}
+
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     client_id: String,
     correlation: i32,
     longest_answer: usize,
@@ -21,22 +51,41 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, and asks whether the broker knows the versions of requests that are sent to it.
-    pub(super) fn open(address: &Address, settings: &Settings) -> io::Result<Self> {
+    /// Connects, asks whether the broker knows the versions of requests that are sent to it, and logs
+    /// in, each step within a time.
+    pub(super) fn open(
+        address: &Address,
+        settings: &Settings,
+        within: Duration,
+    ) -> io::Result<Self> {
         let (host, port) = address;
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for resolved in (host.as_str(), *port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&resolved, settings.setup_timeout) {
-                Ok(stream) => return Self::on(stream, settings),
+            match TcpStream::connect_timeout(&resolved, within) {
+                Ok(stream) => return Self::on(stream, host, settings, within),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    fn on(stream: TcpStream, settings: &Settings) -> io::Result<Self> {
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "for certificates"))]
+    fn on(
+        stream: TcpStream,
+        host: &str,
+        settings: &Settings,
+        within: Duration,
+    ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(settings.socket_timeout))?;
+        stream.set_read_timeout(Some(within))?;
+        #[cfg(feature = "tls")]
+        let stream = match &settings.protection.tls {
+            Some(tls) => Stream::Tls(Box::new(tls.on(stream, host)?)),
+            None => Stream::Plain(stream),
+        };
+        #[cfg(not(feature = "tls"))]
+        let stream = Stream::Plain(stream);
         let mut connection = Self {
             stream,
             client_id: settings.client_id.clone(),
@@ -44,7 +93,10 @@ impl Connection {
             longest_answer: settings.longest_answer,
             answer: Vec::new(),
         };
-        connection.check_versions(settings.socket_timeout)?;
+        connection.check_versions(within)?;
+        if let Some(login) = &settings.protection.login {
+            log_in(&mut connection, login, within)?;
+        }
         Ok(connection)
     }
 
@@ -77,10 +129,11 @@ impl Connection {
         self.correlation = self.correlation.wrapping_add(1);
         let mut request = Encoder::request(api_key, version, self.correlation, &self.client_id);
         body(&mut request);
-        self.stream.write_all(&request.finish())?;
-        self.stream.set_read_timeout(Some(within))?;
+        self.stream.socket().set_read_timeout(Some(within))?;
+        let stream = self.stream.both();
+        stream.write_all(&request.finish())?;
         let mut len = [0; 4];
-        self.stream.read_exact(&mut len)?;
+        stream.read_exact(&mut len)?;
         let len = u32::from_be_bytes(len) as usize;
         if len > self.longest_answer {
             let reason = format!("an answer of {len} bytes is above receive.message.max.bytes");
@@ -90,7 +143,7 @@ impl Connection {
             self.answer.resize(len, 0);
         }
         let answer = &mut self.answer[..len];
-        self.stream.read_exact(answer)?;
+        stream.read_exact(answer)?;
         let mut answer = Decoder::new(answer);
         if answer.i32()? != self.correlation {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to another request"));

@@ -25,7 +25,11 @@ impl WireConsumer {
         options: &ConsumerOptions,
     ) -> Option<Result<Self, BrokerError>> {
         let config: &KafkaConfig = cluster.config();
-        let settings = Settings::new(config, options)?;
+        let settings = Settings::new(config, options)
+            .inspect_err(|key| {
+                tracing::debug!("{}: read by librdkafka, as for `{key}`", options.client_id);
+            })
+            .ok()?;
         let shared = Arc::new(Shared::new(settings, options.waker.clone()));
         let started = threads::start(&shared).map_err(|error| BrokerError::Cluster {
             action: "to start a consumer".to_owned(),

@@ -1,17 +1,23 @@
 //! Kafka's protocol without librdkafka, for what it is dear at: reading. One thread for each node
 //! that leads something fetches ahead, takes record batches apart, and lays out the port's.
 //!
-//! What it does not know (TLS, SASL, and all settings that are not in [`settings`]) librdkafka reads.
+//! Where something is set that it does not know, librdkafka reads; what it knows is in [`settings`].
 
 mod bytes;
 mod compression;
 mod connection;
 mod consumer;
+mod login;
 mod partitions;
 mod records;
 mod requests;
+#[cfg(feature = "tls")]
+mod scram;
+mod security;
 mod settings;
 mod threads;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(super) use consumer::WireConsumer;
 

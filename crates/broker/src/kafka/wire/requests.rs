@@ -10,7 +10,9 @@ use crate::IsolationLevel;
 /// Keys and versions.
 pub(super) const FETCH: (i16, i16) = (1, 11);
 pub(super) const METADATA: (i16, i16) = (3, 8);
+pub(super) const SASL_HANDSHAKE: (i16, i16) = (17, 1);
 pub(super) const API_VERSIONS: (i16, i16) = (18, 0);
+pub(super) const SASL_AUTHENTICATE: (i16, i16) = (36, 0);
 
 /// What is asked for of one partition.
 #[derive(Clone, Copy, Debug)]

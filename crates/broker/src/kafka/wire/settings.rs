@@ -1,17 +1,17 @@
 //! Which settings the reader knows.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::KafkaConfig;
 use super::super::client::SOCKET_TIMEOUT;
 use super::connection::Address;
+use super::security::{Protection, Security};
 use crate::{ConsumerOptions, IsolationLevel};
 
 /// How partitions are read.
-#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) client_id: String,
+    pub(super) protection: Protection,
     pub(super) isolation: IsolationLevel,
     pub(super) bootstrap: Vec<Address>,
     /// How long a broker holds an answer back when there is nothing (`fetch.wait.max.ms`).
@@ -30,12 +30,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The settings of a reader, or `None` when something is set that only librdkafka knows.
-    pub(super) fn new(config: &KafkaConfig, options: &ConsumerOptions) -> Option<Self> {
+    /// The settings of a reader, or which of them only librdkafka knows.
+    pub(super) fn new(config: &KafkaConfig, options: &ConsumerOptions) -> Result<Self, String> {
+        let mut security = Security::default();
         let mut settings = Self {
+            protection: Protection::default(),
             client_id: options.client_id.clone(),
             isolation: options.isolation,
-            bootstrap: addresses(&config.bootstrap_servers)?,
+            bootstrap: addresses(&config.bootstrap_servers)
+                .ok_or_else(|| "bootstrap.servers".to_owned())?,
             max_wait: Duration::from_millis(100),
             min_bytes: 1,
             max_bytes: 8 * 1024 * 1024,
@@ -47,18 +50,18 @@ impl Settings {
             backoff: Duration::from_millis(20),
             longest_backoff: Duration::from_secs(1),
         };
-        let all = |all: &BTreeMap<String, String>, settings: &mut Self| {
-            all.iter().all(|(key, value)| settings.set(key, value).is_some())
-        };
-        (all(&config.common, &mut settings) && all(&config.consumer, &mut settings))
-            .then_some(settings)
+        for (key, value) in config.common.iter().chain(&config.consumer) {
+            let set = security.set(key, value).or_else(|| settings.set(key, value));
+            set.ok_or_else(|| key.clone())?;
+        }
+        settings.protection = security.protection()?;
+        Ok(settings)
     }
 
     fn set(&mut self, key: &str, value: &str) -> Option<()> {
         let milliseconds = || value.parse().ok().map(Duration::from_millis);
         match key {
             "client.id" => value.clone_into(&mut self.client_id),
-            "security.protocol" if value.eq_ignore_ascii_case("plaintext") => {}
             "fetch.wait.max.ms" => self.max_wait = milliseconds()?,
             "fetch.min.bytes" => self.min_bytes = value.parse().ok()?,
             "fetch.max.bytes" => self.max_bytes = value.parse().ok()?,
@@ -77,15 +80,13 @@ impl Settings {
     }
 }
 
-/// `host:port` with commas between; a protocol before it may only be plaintext.
+/// `host:port` with commas between.
 fn addresses(servers: &str) -> Option<Vec<Address>> {
     let address = |server: &str| {
         let server = server.trim();
-        let server = match server.split_once("://") {
-            Some((protocol, server)) if protocol.eq_ignore_ascii_case("plaintext") => server,
-            Some(_) => return None,
-            None => server,
-        };
+        if server.contains("://") {
+            return None;
+        }
         let (host, port) = match server.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().ok()?),
             None => (server, 9092),
@@ -93,4 +94,54 @@ fn addresses(servers: &str) -> Option<Vec<Address>> {
         Some((host.trim_matches(['[', ']']).to_owned(), port))
     };
     servers.split(',').map(address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+        let mut config = KafkaConfig::new("a:1,[::1]:2, b");
+        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        config.consumer = pairs.collect();
+        Settings::new(&config, &ConsumerOptions::default())
+    }
+
+    #[test]
+    fn what_is_known_is_taken() {
+        let settings = settings(&[
+            ("fetch.wait.max.ms", "7"),
+            ("max.partition.fetch.bytes", "8"),
+            ("queued.max.messages.kbytes", "9"),
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", "ann"),
+            ("sasl.password", "x"),
+        ])
+        .unwrap_or_else(|unknown| panic!("{unknown}"));
+        let bootstrap = [("a", 1), ("::1", 2), ("b", 9092)].map(|(host, port)| (host.into(), port));
+        assert_eq!(settings.bootstrap, bootstrap);
+        assert_eq!(settings.max_wait, Duration::from_millis(7));
+        assert_eq!((settings.max_partition_bytes, settings.queued_bytes), (8, 9 * 1024));
+        assert!(settings.protection.login.is_some_and(|login| login.username == "ann"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        for (key, value) in [
+            ("client.rack", "r"),
+            ("fetch.min.bytes", "many"),
+            ("queued.min.messages", "1"),
+            ("security.protocol", "other"),
+        ] {
+            assert_eq!(settings(&[(key, value)]).err().as_deref(), Some(key));
+        }
+        let by_ticket = [("security.protocol", "sasl_plaintext"), ("sasl.mechanism", "GSSAPI")];
+        assert_eq!(settings(&by_ticket).err().as_deref(), Some("sasl.mechanism"));
+        #[cfg(not(feature = "tls"))]
+        assert_eq!(
+            settings(&[("security.protocol", "ssl")]).err().as_deref(),
+            Some("security.protocol")
+        );
+    }
 }

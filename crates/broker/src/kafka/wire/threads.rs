@@ -21,6 +21,9 @@ use crate::IsolationLevel;
 /// have not; doubled as long as nothing comes.
 const SHORT_WAIT: Duration = Duration::from_millis(5);
 
+/// How long a broker may take to tell who leads what, before another one is asked.
+const LEADERS_WITHIN: Duration = Duration::from_secs(3);
+
 /// Starts the first thread; the others follow when it is known where to fetch.
 pub(super) fn start(shared: &Arc<Shared>) -> io::Result<()> {
     let name = format!("{}-leaders", shared.settings.client_id);
@@ -72,7 +75,7 @@ fn ask_any(
 ) -> io::Result<Metadata> {
     let mut last = None;
     if let Some(open) = connection {
-        match ask(shared, open, topics) {
+        match ask(open, topics) {
             Ok(metadata) => return Ok(metadata),
             Err(error) => last = Some(error),
         }
@@ -84,8 +87,8 @@ fn ask_any(
         if shared.lock().is_closed {
             break;
         }
-        let answer = Connection::open(&address, &shared.settings)
-            .and_then(|mut open| Ok((ask(shared, &mut open, topics)?, open)));
+        let answer = Connection::open(&address, &shared.settings, LEADERS_WITHIN)
+            .and_then(|mut open| Ok((ask(&mut open, topics)?, open)));
         match answer {
             Ok((metadata, open)) => {
                 *connection = Some(open);
@@ -97,11 +100,10 @@ fn ask_any(
     Err(last.unwrap_or_else(|| io::Error::other("no broker is known")))
 }
 
-fn ask(shared: &Shared, connection: &mut Connection, topics: &[String]) -> io::Result<Metadata> {
+fn ask(connection: &mut Connection, topics: &[String]) -> io::Result<Metadata> {
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    let within = shared.settings.socket_timeout;
     let mut answer =
-        connection.call(METADATA, within, |request| encode_metadata(request, &topics))?;
+        connection.call(METADATA, LEADERS_WITHIN, |request| encode_metadata(request, &topics))?;
     decode_metadata(&mut answer)
 }
 
@@ -146,10 +148,12 @@ impl Fetcher {
             connection = connection.filter(|(known, _)| *known == address);
             let fetched = match &mut connection {
                 Some((_, open)) => self.fetch(open, &mut reader, asks, have_enough),
-                None => Connection::open(&address, settings).and_then(|open| {
-                    let (_, open) = connection.insert((address.clone(), open));
-                    self.fetch(open, &mut reader, asks, have_enough)
-                }),
+                None => {
+                    Connection::open(&address, settings, settings.setup_timeout).and_then(|open| {
+                        let (_, open) = connection.insert((address.clone(), open));
+                        self.fetch(open, &mut reader, asks, have_enough)
+                    })
+                }
             };
             match fetched {
                 Ok(throttle) => {

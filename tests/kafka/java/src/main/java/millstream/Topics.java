@@ -10,7 +10,10 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.ScramMechanism;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -38,6 +41,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *                                           FED and how many
  * Topics BOOTSTRAP consume NAME             prints KEY TAB NUMBER of all committed records with 8-byte values
  * Topics BOOTSTRAP allow ACL...             each is USER:OPERATION:TYPE:NAME; a name that ends with * is a prefix
+ * Topics BOOTSTRAP scram USER PASSWORD      lets a user in by SCRAM
  * </pre>
  */
 public final class Topics {
@@ -50,6 +54,7 @@ public final class Topics {
             case "feed" -> feed(settings, args[2], Integer.parseInt(args[3]));
             case "consume" -> consume(args[0], args[2]);
             case "allow" -> allow(settings, List.of(args).subList(2, args.length));
+            case "scram" -> scram(settings, args[2], args[3]);
             default -> throw new IllegalArgumentException(args[1]);
         }
     }
@@ -63,6 +68,16 @@ public final class Topics {
     private static void allow(Map<String, Object> settings, List<String> acls) throws Exception {
         try (Admin admin = Admin.create(settings)) {
             admin.createAcls(acls.stream().map(Topics::acl).toList()).all().get();
+        }
+    }
+
+    private static void scram(Map<String, Object> settings, String user, String password) throws Exception {
+        try (Admin admin = Admin.create(settings)) {
+            // One request cannot alter a user twice.
+            for (ScramMechanism mechanism : List.of(ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)) {
+                ScramCredentialInfo info = new ScramCredentialInfo(mechanism, 4096);
+                admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(user, info, password))).all().get();
+            }
         }
     }
 
