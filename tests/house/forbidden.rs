@@ -20,6 +20,7 @@ const FORBIDDEN: &[(&str, &[(&str, &str)])] = &[
             ("crates/streams/src/runtime/app_thread.rs", "the stream threads"),
             ("crates/broker/src/kafka/ffi/client.rs", "a client may take long to be destroyed"),
             ("crates/broker/src/kafka/bounded.rs", "a call may never come back"),
+            ("crates/broker/src/kafka/wire/threads.rs", "fetching ahead"),
         ],
     ),
     ("thread::sleep", &[]),

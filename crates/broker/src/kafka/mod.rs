@@ -1,7 +1,8 @@
-//! A Kafka cluster behind the port, by librdkafka (feature `kafka`).
+//! A Kafka cluster behind the port (feature `kafka`): read by requests of our own (`wire`), all else by
+//! librdkafka.
 //!
-//! Kafka 2.5 or later. Each client of the port is one of librdkafka's, with threads of its own;
-//! only the folder `ffi` calls it directly.
+//! Kafka 2.5 or later. Each client of the port has threads of its own; only the folder `ffi` calls
+//! librdkafka directly.
 
 mod admin;
 mod bounded;
