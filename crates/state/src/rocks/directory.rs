@@ -19,8 +19,14 @@ const ASIDE: &str = ".broken-";
 #[derive(Debug)]
 pub(super) struct AppDirectory {
     path: PathBuf,
-    /// Holds the lock as long as it is open.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for AppDirectory {
+    fn drop(&mut self) {
+        // A process that is just being started elsewhere has this file open too until it runs.
+        let _closed_next = self.lock.unlock();
+    }
 }
 
 fn error(path: &Path, what: &str, error: &io::Error) -> StateError {
@@ -41,7 +47,7 @@ impl AppDirectory {
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path.join(LOCK)).map_err(|e| error(&path, "cannot lock", &e))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: file }),
+            Ok(()) => Ok(Self { path, lock: file }),
             Err(TryLockError::WouldBlock) => Err(StateError::failed(
                 "",
                 format!(
@@ -133,4 +139,21 @@ impl AppDirectory {
 
 fn remove(path: &Path) -> io::Result<()> {
     if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a process has it that was forked and does not run yet.
+    #[test]
+    fn a_copy_of_the_lock_does_not_keep_it() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = AppDirectory::lock(root.path(), "app").unwrap();
+        let copy = directory.lock.try_clone().unwrap();
+        assert!(AppDirectory::lock(root.path(), "app").is_err());
+        drop(directory);
+        AppDirectory::lock(root.path(), "app").unwrap();
+        drop(copy);
+    }
 }

@@ -74,7 +74,10 @@ impl Storage for Directory {
     }
 
     fn unlock(&self) {
-        self.opened().lock = None;
+        if let Some(lock) = self.opened().lock.take() {
+            // A process that is just being started elsewhere has this file open too until it runs.
+            let _closed_next = lock.unlock();
+        }
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -132,5 +135,23 @@ impl Storage for Directory {
         self.opened().files.remove(name);
         fs::remove_file(self.path.join(name))?;
         self.sync_directory()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a process has it that was forked and does not run yet.
+    #[test]
+    fn a_copy_of_the_lock_does_not_keep_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::new(folder.path().to_owned());
+        directory.lock().unwrap();
+        let copy = directory.opened().lock.as_ref().map(File::try_clone);
+        assert!(Directory::new(folder.path().to_owned()).lock().is_err());
+        directory.unlock();
+        Directory::new(folder.path().to_owned()).lock().unwrap();
+        drop(copy);
     }
 }
