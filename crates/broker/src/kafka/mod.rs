@@ -24,7 +24,7 @@ pub use config::{GroupProtocol, KafkaConfig};
 use consumer::KafkaConsumer;
 use membership::KafkaMembership;
 use producer::KafkaProducer;
-use wire::WireConsumer;
+use wire::{WireConsumer, WireProducer};
 
 use crate::{
     Admin, Broker, BrokerError, Consumer, ConsumerOptions, GroupJoin, Membership, Producer,
@@ -54,7 +54,10 @@ impl Broker for KafkaBroker {
     }
 
     fn producer(&self, options: ProducerOptions) -> Result<Box<dyn Producer>, BrokerError> {
-        Ok(Box::new(KafkaProducer::open(&self.cluster, options)?))
+        match WireProducer::open(&self.cluster, &options) {
+            Some(opened) => Ok(Box::new(opened?)),
+            None => Ok(Box::new(KafkaProducer::open(&self.cluster, options)?)),
+        }
     }
 
     fn membership(&self, join: GroupJoin) -> Result<Box<dyn Membership>, BrokerError> {

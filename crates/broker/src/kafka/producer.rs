@@ -11,7 +11,7 @@ use super::ffi::{Delivery, Kind, Native, NativeError, Topic};
 use crate::record::FIXED;
 use crate::{
     BrokerError, CommitOutcome, GroupIdentity, OffsetAndMetadata, Producer, ProducerOptions,
-    RecordBuffer, TopicPartition,
+    RecordBuffer, RecordView, TopicPartition,
 };
 
 /// Requests that a late copy of would change the next transaction: Produce, InitProducerId,
@@ -21,12 +21,12 @@ const END_TXN: usize = 26;
 /// The most that is batched for a partition.
 const BATCH_BYTES: usize = 900_000;
 /// What a record takes in a batch of its own beside key, value and headers.
-const BATCH_OVERHEAD: usize = 61 + 21;
+pub(super) const BATCH_OVERHEAD: usize = 61 + 21;
 /// From so many undelivered messages on writing should wait.
 const FULL: usize = 60_000;
 const MOST_MESSAGES: usize = 100_000;
 /// How long what was handed over may take to be acknowledged.
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A topic that is written.
 struct Written {
@@ -39,13 +39,13 @@ struct Written {
 
 /// How long a call of a transactional producer waits: it gives up before a request of its is taken
 /// for lost and sent again unnoticed.
-fn call_timeout(options: &ProducerOptions) -> Duration {
+pub(super) fn call_timeout(options: &ProducerOptions) -> Duration {
     CALL_TIMEOUT.min(options.transaction_timeout * 4 / 5)
 }
 
 /// Whether a transactional producer may go on with what it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Ready,
     InTransaction,
     /// Something of the last transaction may still be on its way to the broker: nothing more is done.
@@ -53,6 +53,38 @@ enum State {
     InDoubt,
     /// Another producer has its id.
     Fenced,
+}
+
+impl State {
+    /// Whether it is as it has to be.
+    pub(super) fn expect(
+        self,
+        wanted: Self,
+        options: &ProducerOptions,
+        what: &str,
+    ) -> Result<(), BrokerError> {
+        let reason = match (options.transactional_id.as_deref(), self) {
+            (None, _) => "it has no transactional id",
+            (Some(_), state) if state == wanted => return Ok(()),
+            (_, Self::Ready) => "no transaction is open",
+            (_, Self::InTransaction) => "a transaction is open",
+            (Some(id), Self::InDoubt) => {
+                return Err(BrokerError::Timeout(format!(
+                    "a request of the last transaction of '{id}' was not answered: open the producer anew"
+                )));
+            }
+            (_, Self::Fenced) => return Err(fenced(options)),
+        };
+        Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
+    }
+
+    /// After an error, what may still be done.
+    pub(super) fn note(&mut self, error: BrokerError) -> BrokerError {
+        if matches!(error, BrokerError::ProducerFenced(_)) {
+            *self = Self::Fenced;
+        }
+        error
+    }
 }
 
 /// Writes by librdkafka, which speaks the first transaction protocol: a late copy of a request of
@@ -101,17 +133,7 @@ impl KafkaProducer {
     }
 
     fn expect(&self, state: State, what: &str) -> Result<(), BrokerError> {
-        if self.is_transactional() && self.state == state {
-            return Ok(());
-        }
-        let reason = match (self.is_transactional(), self.state) {
-            (false, _) => "it has no transactional id",
-            (_, State::Ready) => "no transaction is open",
-            (_, State::InTransaction) => "a transaction is open",
-            (_, State::InDoubt) => return Err(self.in_doubt()),
-            (_, State::Fenced) => return Err(self.fenced()),
-        };
-        Err(BrokerError::InvalidTransactionState(format!("{what}: {reason}")))
+        self.state.expect(state, &self.options, what)
     }
 
     /// The error of what was handed over, each taken once. After one error librdkafka gives up what
@@ -172,27 +194,12 @@ impl KafkaProducer {
         (refused.abortable || refused.fatal).then_some(refused)
     }
 
-    fn fenced(&self) -> BrokerError {
-        fenced(&self.options)
-    }
-
-    fn in_doubt(&self) -> BrokerError {
-        let id = self.options.transactional_id.as_deref().unwrap_or_default();
-        BrokerError::Timeout(format!(
-            "a request of the last transaction of '{id}' was not answered: open the producer anew"
-        ))
-    }
-
-    /// After an error, what may still be done.
     fn note(&mut self, error: BrokerError) -> BrokerError {
-        if matches!(error, BrokerError::ProducerFenced(_)) {
-            self.state = State::Fenced;
-        }
-        error
+        self.state.note(error)
     }
 
     fn told(&self, action: &str, error: NativeError) -> BrokerError {
-        told(&self.cluster, &self.options, &self.client, action, error)
+        told(&self.cluster, &self.options, action, self.client.cause(error))
     }
 
     /// Whether every request that could act on the next transaction has been answered.
@@ -227,25 +234,46 @@ fn open_client(cluster: &Cluster, options: &ProducerOptions) -> Result<Arc<Nativ
     let client = open(Kind::Producer, config, &native)?;
     client.init_transactions(CALL_TIMEOUT).map_err(|error| {
         let action = format!("to start the transactional producer '{id}'");
-        told(cluster, options, &client, &action, error)
+        told(cluster, options, &action, client.cause(error))
     })?;
     Ok(client)
 }
 
-fn fenced(options: &ProducerOptions) -> BrokerError {
+pub(super) fn fenced(options: &ProducerOptions) -> BrokerError {
     let id = options.transactional_id.as_deref();
     BrokerError::ProducerFenced(id.unwrap_or(&options.client_id).to_owned())
 }
 
+/// What a record takes in a batch of its own.
+fn in_batch(record: &RecordView<'_>) -> usize {
+    let parts = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+    parts + record.headers_len() + BATCH_OVERHEAD
+}
+
+/// An error if one of the records is larger than the largest batch.
+pub(super) fn too_large(
+    partition: &TopicPartition,
+    buffer: &RecordBuffer,
+    limit: usize,
+) -> Result<(), BrokerError> {
+    // Seldom: most buffers are smaller than one record may be.
+    let is_possible = buffer.size() + BATCH_OVERHEAD > limit;
+    let mut sizes = buffer.iter().map(|record| in_batch(&record));
+    match is_possible.then(|| sizes.find(|bytes| *bytes > limit)).flatten() {
+        None => Ok(()),
+        Some(bytes) => {
+            Err(BrokerError::RecordTooLarge { partition: partition.clone(), bytes, limit })
+        }
+    }
+}
+
 /// An error of a producer, in the port's words.
-fn told(
+pub(super) fn told(
     cluster: &Cluster,
     options: &ProducerOptions,
-    client: &Native,
     action: &str,
     error: NativeError,
 ) -> BrokerError {
-    let error = client.cause(error);
     match error.code {
         Code::Fenced
         | Code::ProducerFenced
@@ -280,18 +308,7 @@ impl Producer for KafkaProducer {
             deliveries.push(client.delivery());
         }
         let delivery = &deliveries[partition.partition as usize];
-        let in_batch = |record: &crate::RecordView<'_>| {
-            record.key.map_or(0, <[u8]>::len)
-                + record.value.map_or(0, <[u8]>::len)
-                + record.headers_len()
-                + BATCH_OVERHEAD
-        };
-        if buffer.size() + BATCH_OVERHEAD > *limit
-            && let Some(bytes) = buffer.iter().map(|r| in_batch(&r)).find(|bytes| bytes > limit)
-        {
-            let (partition, limit) = (partition.clone(), *limit);
-            return Err(BrokerError::RecordTooLarge { partition, bytes, limit });
-        }
+        too_large(partition, buffer, *limit)?;
         let mut failed = None;
         for record in buffer.iter() {
             // librdkafka fills batches up to a size of its own.

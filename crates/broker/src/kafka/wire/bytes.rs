@@ -59,6 +59,42 @@ impl Encoder {
         self
     }
 
+    pub(super) fn nullable_string(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.string(text),
+            None => self.i16(-1),
+        }
+    }
+
+    /// The length of what follows as an array, in flexible versions (KIP-482); so too below.
+    pub(super) fn compact_array(&mut self, len: usize) -> &mut Self {
+        let mut rest = len as u64 + 1;
+        while rest >= 0x80 {
+            self.bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.bytes.push(rest as u8);
+        self
+    }
+
+    pub(super) fn compact_string(&mut self, text: &str) -> &mut Self {
+        self.compact_array(text.len());
+        self.bytes.extend(text.as_bytes());
+        self
+    }
+
+    pub(super) fn compact_nullable_string(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => self.compact_string(text),
+            None => self.bool(false),
+        }
+    }
+
+    /// The end of what is described in a flexible version.
+    pub(super) fn no_tags(&mut self) -> &mut Self {
+        self.bool(false)
+    }
+
     /// The request with its length before it.
     pub(super) fn finish(mut self) -> Vec<u8> {
         let len = (self.bytes.len() - 4) as u32;
@@ -113,6 +149,43 @@ impl<'a> Decoder<'a> {
     pub(super) fn bytes(&mut self) -> io::Result<&'a [u8]> {
         let len = usize::try_from(self.i32()?).unwrap_or(0);
         self.take(len)
+    }
+
+    fn unsigned(&mut self) -> io::Result<usize> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array()?;
+            number |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(malformed())
+    }
+
+    /// Passes over text in a flexible version (KIP-482).
+    pub(super) fn skip_compact_string(&mut self) -> io::Result<()> {
+        let len = self.unsigned()?.saturating_sub(1);
+        self.take(len).map(|_| ())
+    }
+
+    /// Passes over what a flexible version may have added.
+    pub(super) fn skip_tags(&mut self) -> io::Result<()> {
+        for _ in 0..self.unsigned()? {
+            let _tag = self.unsigned()?;
+            let len = self.unsigned()?;
+            self.take(len)?;
+        }
+        Ok(())
+    }
+
+    /// The entries of an array in a flexible version.
+    pub(super) fn each_compact(
+        &mut self,
+        mut entry: impl FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let len = self.unsigned()?.saturating_sub(1);
+        (0..len).try_for_each(|_| entry(self))
     }
 
     /// The entries of an array, one after the other; null has none.

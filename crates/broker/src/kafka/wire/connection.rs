@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::bytes::{Decoder, Encoder};
 use super::login::log_in;
-use super::requests::{API_VERSIONS, FETCH, METADATA};
+use super::requests::{API_VERSIONS, SENT};
 use super::settings::Settings;
+use crate::{Clock, SystemClock};
 
 /// A broker's host and port.
 pub(super) type Address = (String, u16);
@@ -48,7 +49,12 @@ pub(super) struct Connection {
     longest_answer: usize,
     /// The answer read last; grows to the longest one.
     answer: Vec<u8>,
+    used: SystemClock,
 }
+
+/// A connection that was not used for so long may have been closed by the broker (after ten minutes
+/// by default), which is only seen when a request gets no answer.
+const IDLE: Duration = Duration::from_secs(60);
 
 impl Connection {
     /// Connects, asks whether the broker knows the versions of requests that are sent to it, and logs
@@ -92,6 +98,7 @@ impl Connection {
             correlation: 0,
             longest_answer: settings.longest_answer,
             answer: Vec::new(),
+            used: SystemClock::new(),
         };
         connection.check_versions(within)?;
         if let Some(login) = &settings.protection.login {
@@ -106,17 +113,19 @@ impl Connection {
         let mut known = 0;
         answer.each(|api| {
             let (key, least, most) = (api.i16()?, api.i16()?, api.i16()?);
-            let is_known = |(api_key, version)| key == api_key && (least..=most).contains(&version);
-            known += usize::from(is_known(METADATA) || is_known(FETCH));
+            let is_sent = |api: &&(i16, i16)| api.0 == key && (least..=most).contains(&api.1);
+            known += SENT.iter().filter(is_sent).count();
             Ok(())
         })?;
-        if error == 0 && known == 2 {
+        if error == 0 && known == SENT.len() {
             return Ok(());
         }
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "the broker does not know Fetch of Kafka 2.3",
-        ))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "Kafka 2.5 or later is needed"))
+    }
+
+    /// Whether it was not used for so long that another one is better.
+    pub(super) fn is_idle(&self) -> bool {
+        self.used.monotonic() > IDLE
     }
 
     /// Sends a request and waits for its answer, whose body is returned.
@@ -127,6 +136,7 @@ impl Connection {
         body: impl FnOnce(&mut Encoder),
     ) -> io::Result<Decoder<'_>> {
         self.correlation = self.correlation.wrapping_add(1);
+        self.used = SystemClock::new();
         let mut request = Encoder::request(api_key, version, self.correlation, &self.client_id);
         body(&mut request);
         self.stream.socket().set_read_timeout(Some(within))?;

@@ -4,8 +4,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::super::KafkaConfig;
 use super::super::cluster::Cluster;
-use super::partitions::{Failure, Shared};
-use super::settings::Settings;
+use super::fetcher::Fetcher;
+use super::leaders::Shared;
+use super::reading::{Failure, Reading};
+use super::settings::FetchSettings;
 use super::threads;
 use crate::{
     BrokerError, Consumer, ConsumerOptions, GroupIdentity, OffsetAndMetadata, PartitionOffsets,
@@ -15,7 +17,8 @@ use crate::{
 /// Reads partitions with requests of its own. What it does not read it asks librdkafka for.
 pub(in crate::kafka) struct WireConsumer {
     cluster: Arc<Cluster>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Reading>>,
+    assignments: u64,
 }
 
 impl WireConsumer {
@@ -25,17 +28,17 @@ impl WireConsumer {
         options: &ConsumerOptions,
     ) -> Option<Result<Self, BrokerError>> {
         let config: &KafkaConfig = cluster.config();
-        let settings = Settings::new(config, options)
+        let (settings, common) = FetchSettings::new(config, options)
             .inspect_err(|key| {
                 tracing::debug!("{}: read by librdkafka, as for `{key}`", options.client_id);
             })
             .ok()?;
-        let shared = Arc::new(Shared::new(settings, options.waker.clone()));
-        let started = threads::start(&shared).map_err(|error| BrokerError::Cluster {
+        let shared = Arc::new(Shared::new(settings, common));
+        let started = threads::start::<Fetcher>(&shared).map_err(|error| BrokerError::Cluster {
             action: "to start a consumer".to_owned(),
             reason: error.to_string(),
         });
-        Some(started.map(|()| Self { cluster: cluster.clone(), shared }))
+        Some(started.map(|()| Self { cluster: cluster.clone(), shared, assignments: 0 }))
     }
 
     fn error(&self, partition: &TopicPartition, failure: Failure, offset: i64) -> BrokerError {
@@ -68,7 +71,8 @@ impl WireConsumer {
 impl Consumer for WireConsumer {
     fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), BrokerError> {
         let mut state = self.shared.lock();
-        state.assign(partition, offset);
+        self.assignments += 1;
+        state.partitions.insert(partition.clone(), Reading::new(self.assignments, offset));
         self.shared.notify(&state);
         Ok(())
     }
@@ -87,7 +91,7 @@ impl Consumer for WireConsumer {
             return Err(BrokerError::NotAssigned(partition.clone()));
         };
         let position = at.position;
-        let (next, fetch_more) = at.next(max_bytes, self.shared.settings.queued_bytes);
+        let (next, fetch_more) = at.next(max_bytes, self.shared.common.queued_bytes);
         if fetch_more {
             self.shared.notify(&state);
         }
@@ -128,8 +132,6 @@ impl Consumer for WireConsumer {
 
 impl Drop for WireConsumer {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.is_closed = true;
-        self.shared.notify(&state);
+        self.shared.close();
     }
 }

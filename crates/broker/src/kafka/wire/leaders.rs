@@ -1,109 +1,94 @@
-//! The partitions that are read, between the owner of a consumer and the threads that fetch for it.
+//! Who leads what, between the owner of a client and the threads that work for it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::code_of;
 use super::connection::Address;
-use super::records::ReadRecords;
 use super::requests::Metadata;
 use super::settings::Settings;
-use crate::{Clock, RecordBatch, SystemClock, TopicPartition, Waker};
+use crate::{Clock, SystemClock, TopicPartition};
 
 /// A topic that brokers do not know for so long does not exist. One that was just made, or that a
 /// broker which comes back has not heard of yet, is known sooner.
 const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
-/// Why a partition cannot be read.
-#[derive(Clone, Debug)]
-pub(super) enum Failure {
-    /// What a broker says.
-    Code(Code),
-    /// What it sent cannot be read.
-    Unreadable(String),
+/// What a client keeps of a partition.
+pub(super) trait Led: Send + 'static {
+    /// What all partitions have in common.
+    type Common: Send + Sync;
+
+    /// Whether there is something to ask its leader for.
+    fn needs_leader(&self) -> bool;
+
+    /// The brokers say that it cannot be had.
+    fn fail(&mut self, code: Code);
 }
 
-/// A partition that is read.
-#[derive(Debug)]
-pub(super) struct Reading {
-    /// Which assignment of the partition this is: answers to earlier ones are not for it.
-    assignment: u64,
-    /// Where the owner is.
-    pub(super) position: i64,
-    /// What is to be asked for.
-    next: i64,
-    ready: VecDeque<RecordBatch>,
-    ready_bytes: usize,
-    /// Where the records that can be seen end, when that was last said.
-    pub(super) end: Option<i64>,
-    failure: Option<Failure>,
-    /// Since when the brokers have not known it.
-    unknown: Option<(SystemClock, Code)>,
-}
-
-/// Who leads a partition, and for how manieth time leaders have changed.
+/// Who leads a partition, since which change of leaders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leader {
     pub(super) node: i32,
     pub(super) epoch: i32,
 }
 
-/// A partition that is asked for.
-#[derive(Debug)]
-pub(super) struct Ask {
-    pub(super) partition: TopicPartition,
-    pub(super) leader_epoch: i32,
-    pub(super) offset: i64,
-    assignment: u64,
-}
-
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) partitions: HashMap<TopicPartition, Reading>,
+pub(super) struct State<P> {
+    pub(super) partitions: HashMap<TopicPartition, P>,
     leaders: HashMap<TopicPartition, Leader>,
     nodes: HashMap<i32, Address>,
+    /// Since when the brokers have not known a partition.
+    unknown: HashMap<TopicPartition, SystemClock>,
     /// Nodes that have a thread.
-    fetching: HashSet<i32>,
-    assignments: u64,
+    working: HashSet<i32>,
     /// Threads that wait for a change.
     waiting: usize,
     pub(super) is_closed: bool,
 }
 
-/// What the threads of a consumer share.
-pub(super) struct Shared {
+/// What the threads of a client share with its owner.
+pub(super) struct Shared<P: Led> {
     pub(super) settings: Settings,
-    waker: Option<Waker>,
-    state: Mutex<State>,
+    pub(super) common: P::Common,
+    state: Mutex<State<P>>,
     changed: Condvar,
 }
 
-impl Shared {
-    pub(super) fn new(settings: Settings, waker: Option<Waker>) -> Self {
-        Self { settings, waker, state: Mutex::default(), changed: Condvar::new() }
+impl<P: Led> Shared<P> {
+    pub(super) fn new(settings: Settings, common: P::Common) -> Self {
+        let state = State {
+            partitions: HashMap::new(),
+            leaders: HashMap::new(),
+            nodes: HashMap::new(),
+            unknown: HashMap::new(),
+            working: HashSet::new(),
+            waiting: 0,
+            is_closed: false,
+        };
+        Self { settings, common, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// A poisoned lock guards plain data that stays whole.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the threads look again.
-    pub(super) fn notify(&self, state: &State) {
+    /// Has those who wait look again.
+    pub(super) fn notify(&self, state: &State<P>) {
         if state.waiting > 0 {
             self.changed.notify_all();
         }
     }
 
-    /// Waits until `found` gives something; `None` when the consumer is closed.
-    pub(super) fn wait_for<T>(&self, mut found: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+    /// Waits until `found` gives something; `None` when the client is closed.
+    pub(super) fn wait_for<T>(
+        &self,
+        mut found: impl FnMut(&mut State<P>) -> Option<T>,
+    ) -> Option<T> {
         let mut state = self.lock();
-        loop {
-            if state.is_closed {
-                return None;
-            }
+        while !state.is_closed {
             if let Some(found) = found(&mut state) {
                 return Some(found);
             }
@@ -111,15 +96,22 @@ impl Shared {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.waiting -= 1;
         }
+        None
     }
 
-    /// Waits for so long, or until the consumer is closed.
-    pub(super) fn pause(&self, time: Duration) {
+    /// Waits until `found` gives something, for so long; `None` when it does not.
+    pub(super) fn wait_within<T>(
+        &self,
+        time: Duration,
+        mut found: impl FnMut(&mut State<P>) -> Option<T>,
+    ) -> Option<T> {
         let clock = SystemClock::new();
         let mut state = self.lock();
-        while !state.is_closed
-            && let Some(rest) = time.checked_sub(clock.monotonic()).filter(|rest| !rest.is_zero())
-        {
+        loop {
+            if let Some(found) = found(&mut state) {
+                return Some(found);
+            }
+            let rest = time.checked_sub(clock.monotonic()).filter(|rest| !rest.is_zero())?;
             state.waiting += 1;
             let waited = self.changed.wait_timeout(state, rest);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -127,36 +119,26 @@ impl Shared {
         }
     }
 
-    pub(super) fn wake(&self) {
-        if let Some(waker) = &self.waker {
-            waker.wake();
-        }
+    /// Waits for so long, or until the client is closed.
+    pub(super) fn pause(&self, time: Duration) {
+        let _closed = self.wait_within(time, |state| state.is_closed.then_some(()));
+    }
+
+    /// Has the threads end.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        self.notify(&state);
     }
 }
 
-impl State {
-    /// Reads a partition from `offset` on.
-    pub(super) fn assign(&mut self, partition: &TopicPartition, offset: i64) {
-        self.assignments += 1;
-        let reading = Reading {
-            assignment: self.assignments,
-            position: offset,
-            next: offset,
-            ready: VecDeque::new(),
-            ready_bytes: 0,
-            end: None,
-            failure: None,
-            unknown: None,
-        };
-        self.partitions.insert(partition.clone(), reading);
-    }
-
-    /// Topics of partitions that nobody is known to lead.
+impl<P: Led> State<P> {
+    /// Topics of partitions that need a leader and have none.
     pub(super) fn without_leader(&self) -> Vec<String> {
         let mut topics: Vec<String> = self
             .partitions
             .iter()
-            .filter(|(partition, at)| at.failure.is_none() && !self.leaders.contains_key(partition))
+            .filter(|(partition, at)| at.needs_leader() && !self.leaders.contains_key(partition))
             .map(|(partition, _)| partition.topic.to_string())
             .collect();
         topics.sort_unstable();
@@ -167,6 +149,22 @@ impl State {
     /// The brokers that are known.
     pub(super) fn addresses(&self) -> Vec<Address> {
         self.nodes.values().cloned().collect()
+    }
+
+    pub(super) fn address(&self, node: i32) -> Option<Address> {
+        self.nodes.get(&node).cloned()
+    }
+
+    /// The partitions that this node leads.
+    pub(super) fn led_by(
+        &mut self,
+        node: i32,
+    ) -> impl Iterator<Item = (&TopicPartition, &mut P, Leader)> {
+        let leaders = &self.leaders;
+        self.partitions.iter_mut().filter_map(move |(partition, at)| {
+            let leader = leaders.get(partition).filter(|leader| leader.node == node)?;
+            Some((partition, at, *leader))
+        })
     }
 
     /// Notes who leads what; the nodes that need a thread, and whether a partition has failed.
@@ -180,23 +178,21 @@ impl State {
             };
             let number = |row: &i32| u32::try_from(*row) == Ok(partition.partition);
             let row = topic.partitions.iter().find(|row| number(&row.partition));
-            let missing = match super::code_of(topic.error) {
-                Code::NoError if row.is_none() => Some(Code::UnknownPartition),
-                Code::UnknownTopicOrPartition => Some(Code::UnknownTopicOrPartition),
-                code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic) => {
-                    at.failure = Some(Failure::Code(code));
-                    has_failed = true;
-                    None
-                }
-                _ => None,
+            let (missing, denied) = match code_of(topic.error) {
+                Code::NoError if row.is_none() => (Some(Code::UnknownPartition), None),
+                Code::UnknownTopicOrPartition => (Some(Code::UnknownTopicOrPartition), None),
+                code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic) => (None, Some(code)),
+                _ => (None, None),
             };
-            at.unknown =
-                missing.map(|code| (at.unknown.map_or_else(SystemClock::new, |at| at.0), code));
-            if let Some((since, code)) = at.unknown
-                && since.monotonic() > UNKNOWN_FOR
-            {
-                at.failure = Some(Failure::Code(code));
-                at.unknown = None;
+            let gone = missing.filter(|_| {
+                let since = self.unknown.entry(partition.clone()).or_default();
+                since.monotonic() > UNKNOWN_FOR
+            });
+            if missing.is_none() || gone.is_some() {
+                self.unknown.remove(partition);
+            }
+            if let Some(code) = denied.or(gone) {
+                at.fail(code);
                 has_failed = true;
             }
             if let Some(row) = row.filter(|row| self.nodes.contains_key(&row.leader)) {
@@ -206,55 +202,8 @@ impl State {
         }
         let led = self.partitions.keys().filter_map(|partition| self.leaders.get(partition));
         let mut new: Vec<i32> = led.map(|leader| leader.node).collect();
-        new.retain(|node| self.fetching.insert(*node));
+        new.retain(|node| self.working.insert(*node));
         (new, has_failed)
-    }
-
-    /// What to ask a node for, with its address, and whether it leads others that have enough.
-    pub(super) fn asks(&self, node: i32, enough: usize) -> Option<(Address, Vec<Ask>, bool)> {
-        let mut have_enough = false;
-        let mut asks = Vec::new();
-        for (partition, at) in &self.partitions {
-            let Some(leader) = self.leaders.get(partition).filter(|leader| leader.node == node)
-            else {
-                continue;
-            };
-            if at.failure.is_some() {
-                continue;
-            }
-            if at.ready_bytes >= enough {
-                have_enough = true;
-                continue;
-            }
-            let (assignment, offset, leader_epoch) = (at.assignment, at.next, leader.epoch);
-            asks.push(Ask { partition: partition.clone(), leader_epoch, offset, assignment });
-        }
-        let address = self.nodes.get(&node)?.clone();
-        (!asks.is_empty()).then_some((address, asks, have_enough))
-    }
-
-    /// The partition that was asked for, if it is still read from there.
-    fn asked(&mut self, ask: &Ask) -> Option<&mut Reading> {
-        let at = self.partitions.get_mut(&ask.partition)?;
-        (at.assignment == ask.assignment && at.next == ask.offset).then_some(at)
-    }
-
-    /// Takes what came of a partition; whether there is news for its owner.
-    pub(super) fn take(&mut self, ask: &Ask, end: i64, read: ReadRecords) -> bool {
-        let Some(at) = self.asked(ask) else { return false };
-        let is_news = !read.batches.is_empty() || at.end != Some(end);
-        at.end = Some(end);
-        at.next = read.next_offset;
-        at.ready_bytes += read.batches.iter().map(RecordBatch::size).sum::<usize>();
-        at.ready.extend(read.batches);
-        is_news
-    }
-
-    /// Notes that a partition cannot be read.
-    pub(super) fn fail(&mut self, ask: &Ask, failure: Failure) {
-        if let Some(at) = self.asked(ask) {
-            at.failure = Some(failure);
-        }
     }
 
     /// Has the leader of a partition looked up again.
@@ -269,30 +218,24 @@ impl State {
 
     /// The thread of this node has ended.
     pub(super) fn ended(&mut self, node: i32) {
-        self.fetching.remove(&node);
+        self.working.remove(&node);
         self.forget_node(node);
     }
 }
 
-impl Reading {
-    /// The next batch, or what has failed behind the last one, and whether more is to be fetched now.
-    pub(super) fn next(
-        &mut self,
-        max_bytes: usize,
-        enough: usize,
-    ) -> (Option<Result<RecordBatch, Failure>>, bool) {
-        let Some(batch) = self.ready.pop_front() else {
-            let failure = self.failure.take();
-            let again = failure.is_some();
-            return (failure.map(Err), again);
-        };
-        let had_enough = self.ready_bytes >= enough;
-        let (batch, rest) = batch.split(max_bytes);
-        if let Some(rest) = rest {
-            self.ready.push_front(rest);
-        }
-        self.ready_bytes -= batch.size();
-        self.position = batch.next_offset();
-        (Some(Ok(batch)), had_enough && self.ready_bytes < enough)
-    }
+/// Whether to ask again who leads a partition, as it may be another one by now.
+pub(super) fn has_another_leader(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::KafkaStorageError
+            | Code::UnknownTopicOrPartition
+            | Code::RequestTimedOut
+            | Code::Unknown
+    )
 }

@@ -3,23 +3,32 @@
 //!
 //! Where something is set that it does not know, librdkafka reads; what it knows is in [`settings`].
 
+mod batches;
 mod bytes;
 mod compression;
 mod connection;
 mod consumer;
+mod coordinator;
+mod fetcher;
+mod leaders;
 mod login;
-mod partitions;
+mod producer;
+mod reading;
 mod records;
 mod requests;
 #[cfg(feature = "tls")]
 mod scram;
 mod security;
+mod sender;
 mod settings;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
+mod transactions;
+mod writing;
 
 pub(super) use consumer::WireConsumer;
+pub(super) use producer::WireProducer;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 

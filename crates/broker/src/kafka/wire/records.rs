@@ -10,16 +10,16 @@ use crate::{Headers, RecordBatch, RecordBuffer};
 /// Batches of the port are about so large: the record on their way stay in the processor's caches.
 const CUT_BYTES: usize = 64 * 1024;
 /// Bytes of a batch before its records.
-const HEADER: usize = 61;
+pub(super) const HEADER: usize = 61;
 /// Bytes of a batch before the part that its length counts.
-const LENGTH_END: usize = 12;
+pub(super) const LENGTH_END: usize = 12;
 /// Where the part begins that the checksum is of.
-const CHECKED: usize = 21;
-const MAGIC: u8 = 2;
+pub(super) const CHECKED: usize = 21;
+pub(super) const MAGIC: u8 = 2;
 
 const CODEC: i16 = 0x07;
 const LOG_APPEND_TIME: i16 = 0x08;
-const TRANSACTIONAL: i16 = 0x10;
+pub(super) const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 /// Kind of the control record that ends a transaction without its records.
 const ABORT: i16 = 0;

@@ -5,14 +5,31 @@ use std::io;
 use std::time::Duration;
 
 use super::bytes::{Decoder, Encoder};
+use super::transactions::{
+    ADD_OFFSETS, ADD_PARTITIONS, END_TXN, FIND_COORDINATOR, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT,
+};
 use crate::IsolationLevel;
 
 /// Keys and versions.
+pub(super) const PRODUCE: (i16, i16) = (0, 8);
 pub(super) const FETCH: (i16, i16) = (1, 11);
 pub(super) const METADATA: (i16, i16) = (3, 8);
 pub(super) const SASL_HANDSHAKE: (i16, i16) = (17, 1);
 pub(super) const API_VERSIONS: (i16, i16) = (18, 0);
 pub(super) const SASL_AUTHENTICATE: (i16, i16) = (36, 0);
+
+/// What every broker has to know.
+pub(super) const SENT: [(i16, i16); 9] = [
+    PRODUCE,
+    FETCH,
+    METADATA,
+    FIND_COORDINATOR,
+    INIT_PRODUCER_ID,
+    ADD_PARTITIONS,
+    ADD_OFFSETS,
+    END_TXN,
+    TXN_OFFSET_COMMIT,
+];
 
 /// What is asked for of one partition.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +125,55 @@ pub(super) fn decode_fetch<'a>(
         })
     })?;
     Ok(Duration::from_millis(throttle.max(0) as u64))
+}
+
+/// Asks for these batches to be written, one a partition, and for the answer to be held back until all
+/// followers in sync have them.
+pub(super) fn encode_produce(
+    request: &mut Encoder,
+    transactional_id: Option<&str>,
+    timeout: Duration,
+    topics: &[(&str, Vec<(u32, &[u8])>)],
+) {
+    const ALL: i16 = -1;
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    request.nullable_string(transactional_id).i16(ALL).i32(timeout).array(topics.len());
+    for (topic, partitions) in topics {
+        request.string(topic).array(partitions.len());
+        for (partition, batch) in partitions {
+            request.i32(i32::try_from(*partition).unwrap_or(i32::MAX)).bytes(batch);
+        }
+    }
+}
+
+/// What a broker answers of one partition: its number, an error, and the offset of the first record.
+pub(super) struct ProducedPartition<'a> {
+    pub(super) topic: &'a str,
+    pub(super) partition: i32,
+    pub(super) error: i16,
+    pub(super) base_offset: i64,
+}
+
+/// Reads the answer; how long the client is to be silent.
+pub(super) fn decode_produce<'a>(
+    answer: &mut Decoder<'a>,
+    mut each: impl FnMut(ProducedPartition<'a>),
+) -> io::Result<Duration> {
+    answer.each(|answer| {
+        let topic = answer.string()?;
+        answer.each(|answer| {
+            let (partition, error, base_offset) = (answer.i32()?, answer.i16()?, answer.i64()?);
+            let (_append_time, _log_start) = (answer.i64()?, answer.i64()?);
+            answer.each(|answer| {
+                let _index = answer.i32()?;
+                answer.string().map(|_| ())
+            })?;
+            let _reason = answer.string()?;
+            each(ProducedPartition { topic, partition, error, base_offset });
+            Ok(())
+        })
+    })?;
+    Ok(Duration::from_millis(answer.i32()?.max(0) as u64))
 }
 
 /// Where a broker is.

@@ -1,38 +1,50 @@
-//! The threads of a consumer: one asks who leads what, one for each of those fetches.
+//! The threads of a client: one asks who leads what, one for each of those works with it.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rdkafka::error::RDKafkaErrorCode as Code;
-
-use super::code_of;
 use super::connection::{Address, Connection};
-use super::partitions::{Ask, Failure, Shared};
-use super::records::RecordReader;
-use super::requests::{
-    FETCH, FetchPartition, FetchRequest, FetchedPartition, METADATA, Metadata, decode_fetch,
-    decode_metadata, encode_metadata,
-};
-use crate::IsolationLevel;
-
-/// How long a broker holds an answer back while a partition that it leads has enough, but may soon
-/// have not; doubled as long as nothing comes.
-const SHORT_WAIT: Duration = Duration::from_millis(5);
+use super::leaders::{Led, Shared, State};
+use super::requests::{METADATA, Metadata, decode_metadata, encode_metadata};
 
 /// How long a broker may take to tell who leads what, before another one is asked.
 const LEADERS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Starts the first thread; the others follow when it is known where to fetch.
-pub(super) fn start(shared: &Arc<Shared>) -> io::Result<()> {
+/// What a client's thread does with a node.
+pub(super) trait Work: Send + 'static {
+    type Partition: Led;
+    /// What is done at a time.
+    type Job;
+
+    /// A word for names of threads.
+    const NAME: &str;
+
+    fn new(shared: Arc<Shared<Self::Partition>>, node: i32) -> Self;
+
+    /// What is to be done, if there is anything.
+    fn next(&mut self, state: &mut State<Self::Partition>) -> Option<Self::Job>;
+
+    /// Does it; how long the broker wants us to be silent afterwards.
+    fn run(&mut self, connection: &mut Connection, job: &mut Self::Job) -> io::Result<Duration>;
+
+    /// It could not be done.
+    fn give_back(state: &mut State<Self::Partition>, job: Self::Job);
+
+    /// A partition has failed for good: the owner has news.
+    fn has_failed(shared: &Shared<Self::Partition>);
+}
+
+/// Starts the first thread; the others follow when it is known with whom to work.
+pub(super) fn start<W: Work>(shared: &Arc<Shared<W::Partition>>) -> io::Result<()> {
     let name = format!("{}-leaders", shared.settings.client_id);
     let shared = shared.clone();
-    thread::Builder::new().name(name).spawn(move || follow_leaders(&shared)).map(|_| ())
+    thread::Builder::new().name(name).spawn(move || follow_leaders::<W>(&shared)).map(|_| ())
 }
 
 /// Finds the leaders of partitions that have none.
-fn follow_leaders(shared: &Arc<Shared>) {
+fn follow_leaders<W: Work>(shared: &Arc<Shared<W::Partition>>) {
     let mut connection = None;
     let mut wait = Duration::ZERO;
     loop {
@@ -44,42 +56,43 @@ fn follow_leaders(shared: &Arc<Shared>) {
             return;
         };
         let settings = &shared.settings;
+        let mut is_found = false;
         match ask_any(shared, &mut connection, &topics) {
             Ok(metadata) => {
                 let (nodes, has_failed) = shared.lock().learn(metadata);
-                nodes.into_iter().for_each(|node| fetch_from(shared, node));
+                nodes.into_iter().for_each(|node| work_with::<W>(shared, node));
                 if has_failed {
-                    shared.wake();
+                    W::has_failed(shared);
                 }
-                let is_found = shared.lock().without_leader().is_empty();
-                wait = if is_found { settings.backoff } else { wait.max(settings.backoff) * 2 };
+                is_found = shared.lock().without_leader().is_empty();
             }
-            Err(error) => {
-                if wait <= settings.backoff {
-                    tracing::warn!("{}: no broker answers: {error}", settings.client_id);
-                }
-                wait = wait.max(settings.backoff) * 2;
+            Err(error) if wait <= settings.backoff => {
+                tracing::warn!("{}: no broker answers: {error}", settings.client_id);
             }
+            Err(error) => tracing::debug!("{}: no broker answers: {error}", settings.client_id),
         }
-        wait = wait.min(settings.longest_backoff);
+        let longer = (wait.max(settings.backoff) * 2).min(settings.longest_backoff);
+        wait = if is_found { settings.backoff } else { longer };
         let state = shared.lock();
         shared.notify(&state);
     }
 }
 
 /// Asks the broker that answered last, or else the first that answers.
-fn ask_any(
-    shared: &Shared,
+fn ask_any<P: Led>(
+    shared: &Shared<P>,
     connection: &mut Option<Connection>,
     topics: &[String],
 ) -> io::Result<Metadata> {
-    let mut last = None;
-    if let Some(open) = connection {
-        match ask(open, topics) {
-            Ok(metadata) => return Ok(metadata),
-            Err(error) => last = Some(error),
+    let mut last = io::Error::other("no broker is known");
+    if let Some(mut open) = connection.take().filter(|open| !open.is_idle()) {
+        match ask(&mut open, topics) {
+            Ok(metadata) => {
+                *connection = Some(open);
+                return Ok(metadata);
+            }
+            Err(error) => last = error,
         }
-        *connection = None;
     }
     let mut addresses = shared.lock().addresses();
     addresses.extend(shared.settings.bootstrap.iter().cloned());
@@ -94,10 +107,10 @@ fn ask_any(
                 *connection = Some(open);
                 return Ok(metadata);
             }
-            Err(error) => last = Some(error),
+            Err(error) => last = error,
         }
     }
-    Err(last.unwrap_or_else(|| io::Error::other("no broker is known")))
+    Err(last)
 }
 
 fn ask(connection: &mut Connection, topics: &[String]) -> io::Result<Metadata> {
@@ -108,25 +121,25 @@ fn ask(connection: &mut Connection, topics: &[String]) -> io::Result<Metadata> {
 }
 
 /// Starts the thread of a node.
-fn fetch_from(shared: &Arc<Shared>, node: i32) {
-    let name = format!("{}-fetch-{node}", shared.settings.client_id);
-    let fetcher = Fetcher { shared: shared.clone(), node, turn: 0, wait: SHORT_WAIT };
-    if let Err(error) = thread::Builder::new().name(name).spawn(move || fetcher.run()) {
-        tracing::error!("no thread for fetching from broker {node}: {error}");
+fn work_with<W: Work>(shared: &Arc<Shared<W::Partition>>, node: i32) {
+    let name = format!("{}-{}-{node}", shared.settings.client_id, W::NAME);
+    let ended = Ended { shared: shared.clone(), node };
+    let spawned = thread::Builder::new().name(name).spawn(move || {
+        let ended = ended;
+        run::<W>(&ended.shared, node);
+    });
+    if let Err(error) = spawned {
+        tracing::error!("no thread for broker {node}: {error}");
     }
 }
 
-/// Fetches from one node.
-struct Fetcher {
-    shared: Arc<Shared>,
+/// However a thread ends, another one can follow.
+struct Ended<P: Led> {
+    shared: Arc<Shared<P>>,
     node: i32,
-    /// Which partition comes first in the next request.
-    turn: usize,
-    wait: Duration,
 }
 
-/// However it ends, another one can follow.
-impl Drop for Fetcher {
+impl<P: Led> Drop for Ended<P> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.ended(self.node);
@@ -134,160 +147,48 @@ impl Drop for Fetcher {
     }
 }
 
-impl Fetcher {
-    fn run(mut self) {
-        let shared = self.shared.clone();
-        let settings = &shared.settings;
-        let mut connection: Option<(Address, Connection)> = None;
-        let mut reader = RecordReader::default();
-        let mut backoff = Duration::ZERO;
-        while let Some((address, asks, have_enough)) =
-            shared.wait_for(|state| state.asks(self.node, settings.queued_bytes))
-        {
-            // A broker that has moved.
-            connection = connection.filter(|(known, _)| *known == address);
-            let fetched = match &mut connection {
-                Some((_, open)) => self.fetch(open, &mut reader, asks, have_enough),
-                None => {
-                    Connection::open(&address, settings, settings.setup_timeout).and_then(|open| {
-                        let (_, open) = connection.insert((address.clone(), open));
-                        self.fetch(open, &mut reader, asks, have_enough)
-                    })
-                }
-            };
-            match fetched {
-                Ok(throttle) => {
-                    backoff = Duration::ZERO;
-                    shared.pause(throttle);
-                }
-                Err(error) => {
-                    let (host, port) = &address;
-                    let name = &settings.client_id;
-                    match backoff {
-                        Duration::ZERO => tracing::warn!("{name}: {host}:{port}: {error}"),
-                        _ => tracing::debug!("{name}: {host}:{port}: {error}"),
-                    }
-                    connection = None;
-                    // Others may lead what it led.
-                    let mut state = shared.lock();
-                    state.forget_node(self.node);
-                    shared.notify(&state);
-                    drop(state);
-                    backoff = (backoff.max(settings.backoff / 2) * 2).min(settings.longest_backoff);
-                    shared.pause(backoff);
-                }
-            }
-        }
-    }
-
-    /// Asks once; how long the broker wants us to be silent.
-    fn fetch(
-        &mut self,
-        connection: &mut Connection,
-        reader: &mut RecordReader,
-        mut asks: Vec<Ask>,
-        have_enough: bool,
-    ) -> io::Result<Duration> {
-        let settings = &self.shared.settings;
-        // What is asked for first is answered first when there is more than fits.
-        asks.sort_unstable_by(|a, b| a.partition.cmp(&b.partition));
-        let turn = self.turn % asks.len();
-        asks.rotate_left(turn);
-        self.turn = self.turn.wrapping_add(1);
-        let max_wait =
-            if have_enough { self.wait.min(settings.max_wait) } else { settings.max_wait };
-        let request = FetchRequest {
-            isolation: settings.isolation,
-            max_wait,
-            min_bytes: settings.min_bytes,
-            max_bytes: settings.max_bytes,
-            max_partition_bytes: settings.max_partition_bytes,
-            topics: &by_topic(&asks),
-        };
-        let within = settings.socket_timeout + max_wait;
-        let mut answer = connection.call(FETCH, within, |bytes| request.encode(bytes))?;
-        let mut is_news = false;
-        let throttle = decode_fetch(&mut answer, |fetched| {
-            let ask = asks.iter().find(|ask| {
-                *ask.partition.topic == *fetched.topic
-                    && u32::try_from(fetched.partition) == Ok(ask.partition.partition)
-            });
-            if let Some(ask) = ask {
-                is_news |= take(&self.shared, reader, ask, fetched);
-            }
-        })?;
-        self.wait = if is_news { SHORT_WAIT } else { (self.wait * 2).min(settings.max_wait) };
-        if is_news {
-            self.shared.wake();
-        }
-        Ok(throttle)
-    }
-}
-
-/// The partitions in the request's shape.
-fn by_topic(asks: &[Ask]) -> Vec<(&str, Vec<FetchPartition>)> {
-    let mut topics: Vec<(&str, Vec<FetchPartition>)> = Vec::new();
-    for Ask { partition, leader_epoch, offset, .. } in asks {
-        let row = FetchPartition {
-            partition: i32::try_from(partition.partition).unwrap_or(i32::MAX),
-            leader_epoch: *leader_epoch,
-            offset: *offset,
-        };
-        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
-            Some((_, rows)) => rows.push(row),
-            None => topics.push((&partition.topic, vec![row])),
-        }
-    }
-    topics
-}
-
-/// Takes what came of one partition; whether there is news for its owner.
-fn take(
-    shared: &Shared,
-    reader: &mut RecordReader,
-    ask: &Ask,
-    fetched: FetchedPartition<'_>,
-) -> bool {
+fn run<W: Work>(shared: &Arc<Shared<W::Partition>>, node: i32) {
     let settings = &shared.settings;
-    let end = match settings.isolation {
-        IsolationLevel::ReadCommitted => fetched.last_stable_offset,
-        IsolationLevel::ReadUncommitted => fetched.high_watermark,
-    };
-    let code = code_of(fetched.error);
-    let failure = match code {
-        Code::NoError => {
-            let FetchedPartition { records, aborted, .. } = fetched;
-            match reader.read(records, ask.offset, aborted, settings.longest_answer) {
-                Ok(read) => return shared.lock().take(ask, end, read),
-                Err(error) => Failure::Unreadable(error.to_string()),
+    let mut work = W::new(shared.clone(), node);
+    let mut connection: Option<(Address, Connection)> = None;
+    let mut backoff = Duration::ZERO;
+    while let Some((address, mut job)) = shared.wait_for(|state| {
+        let address = state.address(node)?;
+        Some((address, work.next(state)?))
+    }) {
+        // A broker that has moved.
+        connection = connection.filter(|(known, open)| *known == address && !open.is_idle());
+        let done = match &mut connection {
+            Some((_, open)) => work.run(open, &mut job),
+            None => Connection::open(&address, settings, settings.setup_timeout).and_then(|open| {
+                let (_, open) = connection.insert((address.clone(), open));
+                work.run(open, &mut job)
+            }),
+        };
+        match done {
+            Ok(silence) => {
+                backoff = Duration::ZERO;
+                if !silence.is_zero() {
+                    shared.pause(silence);
+                }
+            }
+            Err(error) => {
+                let (host, port) = &address;
+                let name = &settings.client_id;
+                match backoff {
+                    Duration::ZERO => tracing::warn!("{name}: {host}:{port}: {error}"),
+                    _ => tracing::debug!("{name}: {host}:{port}: {error}"),
+                }
+                connection = None;
+                let mut state = shared.lock();
+                W::give_back(&mut state, job);
+                // Others may lead what it led.
+                state.forget_node(node);
+                shared.notify(&state);
+                drop(state);
+                backoff = (backoff.max(settings.backoff / 2) * 2).min(settings.longest_backoff);
+                shared.pause(backoff);
             }
         }
-        code if has_another_leader(code) => {
-            tracing::debug!("{}: {}: {code}", settings.client_id, ask.partition);
-            let mut state = shared.lock();
-            state.forget_leader(&ask.partition);
-            shared.notify(&state);
-            return false;
-        }
-        code => Failure::Code(code),
-    };
-    shared.lock().fail(ask, failure);
-    true
-}
-
-/// Whether to ask again who leads the partition, as it may be another one by now.
-fn has_another_leader(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NotLeaderForPartition
-            | Code::LeaderNotAvailable
-            | Code::FencedLeaderEpoch
-            | Code::UnknownLeaderEpoch
-            | Code::OffsetNotAvailable
-            | Code::ReplicaNotAvailable
-            | Code::KafkaStorageError
-            | Code::UnknownTopicOrPartition
-            | Code::RequestTimedOut
-            | Code::Unknown
-    )
+    }
 }

@@ -1,0 +1,171 @@
+//! The broker that coordinates a group or the transactions of a producer.
+
+use std::io;
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::bytes::{Decoder, Encoder};
+use super::code_of;
+use super::connection::{Address, Connection};
+use super::settings::Settings;
+use super::transactions::{CoordinatorOf, FIND_COORDINATOR, decode_find, encode_find};
+use crate::{Clock, SystemClock};
+
+/// A broker that cannot do it yet is asked again after this time.
+const AGAIN: Duration = Duration::from_millis(5);
+const LONGEST_AGAIN: Duration = Duration::from_millis(100);
+
+/// Why something was not done.
+pub(super) enum Refusal {
+    /// The coordinator says so.
+    Code(Code),
+    /// In all the time nobody was found who could do it; nothing has been asked for that was not
+    /// answered.
+    NotReached(String),
+    /// It was asked for and not answered: it may have been done, or be done at any time.
+    InDoubt(String),
+}
+
+pub(super) struct Coordinator {
+    of: CoordinatorOf,
+    pub(super) key: String,
+    connection: Option<Connection>,
+}
+
+impl Coordinator {
+    pub(super) fn new(of: CoordinatorOf, key: impl Into<String>) -> Self {
+        Self { of, key: key.into(), connection: None }
+    }
+
+    /// Has the coordinator do something, which is looked for first among `brokers`.
+    pub(super) fn call<T>(
+        &mut self,
+        settings: &Settings,
+        brokers: &[Address],
+        within: Duration,
+        api: (i16, i16),
+        encode: impl Fn(&mut Encoder),
+        decode: impl Fn(&mut Decoder<'_>) -> io::Result<(i16, T)>,
+    ) -> Result<T, Refusal> {
+        self.connection = self.connection.take().filter(|open| !open.is_idle());
+        asked_again(within, |rest| {
+            let connection = match &mut self.connection {
+                Some(open) => open,
+                closed => closed.insert(find(self.of, &self.key, settings, brokers, rest)?),
+            };
+            let answer = connection.call(api, rest, &encode);
+            match answer.and_then(|mut answer| decode(&mut answer)) {
+                Ok((error, value)) => match code_of(error) {
+                    Code::NoError => Ok(value),
+                    code @ (Code::NotCoordinator | Code::CoordinatorNotAvailable) => {
+                        self.connection = None;
+                        Err(Again::Later(code.to_string()))
+                    }
+                    code => Err(refused(code)),
+                },
+                Err(error) => {
+                    self.connection = None;
+                    Err(Again::Never(Refusal::InDoubt(error.to_string())))
+                }
+            }
+        })
+    }
+}
+
+/// Has any broker do something that may be done twice.
+pub(super) fn call_any<T>(
+    settings: &Settings,
+    brokers: &[Address],
+    within: Duration,
+    api: (i16, i16),
+    encode: impl Fn(&mut Encoder),
+    decode: impl Fn(&mut Decoder<'_>) -> io::Result<(i16, T)>,
+) -> Result<T, Refusal> {
+    asked_again(within, |rest| {
+        let (error, value) = ask_first(settings, brokers, rest, api, &encode, &decode)?;
+        match code_of(error) {
+            Code::NoError => Ok(value),
+            code => Err(refused(code)),
+        }
+    })
+}
+
+enum Again {
+    Later(String),
+    Never(Refusal),
+}
+
+/// Whether a code only means that it is too early.
+fn refused(code: Code) -> Again {
+    match code {
+        Code::CoordinatorLoadInProgress | Code::ConcurrentTransactions => {
+            Again::Later(code.to_string())
+        }
+        code => Again::Never(Refusal::Code(code)),
+    }
+}
+
+fn asked_again<T>(
+    within: Duration,
+    mut ask: impl FnMut(Duration) -> Result<T, Again>,
+) -> Result<T, Refusal> {
+    let clock = SystemClock::new();
+    let mut pause = AGAIN;
+    let mut last = String::new();
+    while let Some(rest) = within.checked_sub(clock.monotonic()).filter(|rest| !rest.is_zero()) {
+        match ask(rest) {
+            Ok(value) => return Ok(value),
+            Err(Again::Never(refusal)) => return Err(refusal),
+            Err(Again::Later(reason)) => last = reason,
+        }
+        park_timeout(pause.min(rest));
+        pause = (pause * 2).min(LONGEST_AGAIN);
+    }
+    Err(Refusal::NotReached(last))
+}
+
+/// Asks the first broker that answers.
+fn ask_first<T>(
+    settings: &Settings,
+    brokers: &[Address],
+    within: Duration,
+    api: (i16, i16),
+    encode: &impl Fn(&mut Encoder),
+    decode: &impl Fn(&mut Decoder<'_>) -> io::Result<T>,
+) -> Result<T, Again> {
+    let mut last = String::from("no broker is known");
+    for broker in brokers {
+        // One that does not answer leaves time for others.
+        let within = within.min(settings.setup_timeout) / 2;
+        let asked = Connection::open(broker, settings, within)
+            .and_then(|mut open| decode(&mut open.call(api, within, encode)?));
+        match asked {
+            Ok(answer) => return Ok(answer),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(Again::Later(last))
+}
+
+/// Connects to the coordinator.
+fn find(
+    of: CoordinatorOf,
+    key: &str,
+    settings: &Settings,
+    brokers: &[Address],
+    within: Duration,
+) -> Result<Connection, Again> {
+    let encode = |request: &mut Encoder| encode_find(request, of, key);
+    let (error, address) =
+        ask_first(settings, brokers, within, FIND_COORDINATOR, &encode, &decode_find)?;
+    match code_of(error) {
+        Code::NoError => {
+            Connection::open(&address, settings, within.min(settings.setup_timeout) / 2)
+                .map_err(|error| Again::Later(error.to_string()))
+        }
+        code @ Code::CoordinatorNotAvailable => Err(Again::Later(code.to_string())),
+        code => Err(refused(code)),
+    }
+}

@@ -1,0 +1,496 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::cluster::Cluster;
+use super::super::ffi::NativeError;
+use super::super::producer::{
+    BATCH_OVERHEAD, DELIVERY_TIMEOUT, State, call_timeout, fenced, told, too_large,
+};
+use super::batches::ProducerId;
+use super::bytes::{Decoder, Encoder};
+use super::connection::Address;
+use super::coordinator::{Coordinator, Refusal, call_any};
+use super::leaders::Shared;
+use super::sender::Sender;
+use super::settings::{ProduceSettings, Settings};
+use super::threads;
+use super::transactions::{
+    ADD_OFFSETS, ADD_PARTITIONS, CoordinatorOf, END_TXN, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT,
+    decode_add_partitions, decode_error, decode_init, decode_offsets, encode_add_offsets,
+    encode_add_partitions, encode_end, encode_init, encode_offsets,
+};
+use super::writing::{Common, Writing};
+use crate::record::FIXED;
+use crate::{
+    BrokerError, Clock, CommitOutcome, GroupIdentity, OffsetAndMetadata, Producer, ProducerOptions,
+    RecordBuffer, SystemClock, TopicPartition,
+};
+
+/// From so many bytes on partitions are added to the transaction before its end.
+const UNADDED: usize = 256 * 1024;
+/// What a record takes beside its parts at the most: its length, attributes, time, offset, the lengths
+/// of key and value, the number of its headers.
+const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+
+/// Writes with requests of its own. Every request of a transaction is made by its owner and answered,
+/// or the producer begins no other one: it is to be opened anew under its id, which fences what may
+/// still be on its way.
+pub(in crate::kafka) struct WireProducer {
+    cluster: Arc<Cluster>,
+    options: ProducerOptions,
+    state: State,
+    shared: Arc<Shared<Writing>>,
+    transactions: Coordinator,
+    group: Coordinator,
+    /// Partitions that the open transaction does not know of yet, and what waits for them.
+    unadded: BTreeSet<TopicPartition>,
+    unadded_bytes: usize,
+    /// Whether there is something in the open transaction.
+    has_begun: bool,
+    /// The largest batch of each topic.
+    limits: HashMap<Arc<str>, usize>,
+}
+
+impl WireProducer {
+    /// `None` when something is set that only librdkafka knows.
+    pub(in crate::kafka) fn open(
+        cluster: &Arc<Cluster>,
+        options: &ProducerOptions,
+    ) -> Option<Result<Self, BrokerError>> {
+        let (settings, own) = ProduceSettings::new(cluster.config(), options)
+            .inspect_err(|key| {
+                tracing::debug!("{}: written by librdkafka, as for `{key}`", options.client_id);
+            })
+            .ok()?;
+        Some(Self::with(cluster, options, settings, own))
+    }
+
+    fn with(
+        cluster: &Arc<Cluster>,
+        options: &ProducerOptions,
+        settings: Settings,
+        own: ProduceSettings,
+    ) -> Result<Self, BrokerError> {
+        let id = options.transactional_id.as_deref();
+        let mut transactions =
+            Coordinator::new(CoordinatorOf::Transactions, id.unwrap_or_default());
+        let within = call_timeout(options);
+        let encode = |request: &mut Encoder| encode_init(request, id, options.transaction_timeout);
+        let brokers = &settings.bootstrap;
+        let (producer, action) = match id {
+            Some(id) => (
+                transactions.call(
+                    &settings,
+                    brokers,
+                    within,
+                    INIT_PRODUCER_ID,
+                    encode,
+                    decode_init,
+                ),
+                format!("to start the transactional producer '{id}'"),
+            ),
+            None => (
+                call_any(&settings, brokers, within, INIT_PRODUCER_ID, encode, decode_init),
+                format!("to start the producer '{}'", options.client_id),
+            ),
+        };
+        let producer: ProducerId =
+            producer.map_err(|refusal| explained(cluster, options, &action, refusal))?;
+        let shared = Arc::new(Shared::new(settings, Common::new(own, producer)));
+        threads::start::<Sender>(&shared)
+            .map_err(|error| BrokerError::Cluster { action, reason: error.to_string() })?;
+        Ok(Self {
+            cluster: cluster.clone(),
+            options: options.clone(),
+            state: State::Ready,
+            shared,
+            transactions,
+            group: Coordinator::new(CoordinatorOf::Group, ""),
+            unadded: BTreeSet::new(),
+            unadded_bytes: 0,
+            has_begun: false,
+            limits: HashMap::new(),
+        })
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.options.transactional_id.is_some()
+    }
+
+    fn expect(&self, state: State, what: &str) -> Result<(), BrokerError> {
+        self.state.expect(state, &self.options, what)
+    }
+
+    fn limit(&mut self, topic: &Arc<str>) -> Result<usize, BrokerError> {
+        if let Some(limit) = self.limits.get(topic) {
+            return Ok(*limit);
+        }
+        let limit = self.cluster.limit(topic)?;
+        self.limits.insert(topic.clone(), limit);
+        Ok(limit)
+    }
+
+    /// Asks the coordinator of the transactions, or of the group. What is in doubt afterwards ends the
+    /// producer.
+    fn ask<T>(
+        &mut self,
+        of: CoordinatorOf,
+        action: &str,
+        api: (i16, i16),
+        encode: impl Fn(&mut Encoder, &str, ProducerId),
+        decode: impl Fn(&mut Decoder<'_>) -> std::io::Result<(i16, T)>,
+    ) -> Result<T, BrokerError> {
+        let brokers = self.brokers();
+        let id = self.options.transactional_id.as_deref().unwrap_or_default();
+        let producer = self.shared.common.producer;
+        let coordinator = match of {
+            CoordinatorOf::Group => &mut self.group,
+            CoordinatorOf::Transactions => &mut self.transactions,
+        };
+        let asked = coordinator.call(
+            &self.shared.settings,
+            &brokers,
+            call_timeout(&self.options),
+            api,
+            |request| encode(request, id, producer),
+            decode,
+        );
+        asked.map_err(|refusal| {
+            if let Refusal::NotReached(_) | Refusal::InDoubt(_) = refusal {
+                self.state = State::InDoubt;
+            }
+            let error = explained(&self.cluster, &self.options, action, refusal);
+            self.state.note(error)
+        })
+    }
+
+    fn brokers(&self) -> Vec<Address> {
+        let mut brokers = self.shared.lock().addresses();
+        brokers.extend(self.shared.settings.bootstrap.iter().cloned());
+        brokers
+    }
+
+    /// Tells the transaction of the partitions that are to be written in it, and has them written.
+    fn add_partitions(&mut self) -> Result<(), BrokerError> {
+        self.add_partitions_since(SystemClock::new())
+    }
+
+    fn add_partitions_since(&mut self, clock: SystemClock) -> Result<(), BrokerError> {
+        if self.unadded.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<_> = self.unadded.iter().cloned().collect();
+        self.has_begun = true;
+        let action = "to add partitions to the transaction";
+        let rows = self.ask(
+            CoordinatorOf::Transactions,
+            action,
+            ADD_PARTITIONS,
+            |request, id, producer| encode_add_partitions(request, id, producer, &partitions),
+            |answer| {
+                let rows = decode_add_partitions(answer)?;
+                // All or none: those that are right are told as not attempted.
+                let passing = rows.iter().map(|(_, error)| *error).find(|error| {
+                    let again = [
+                        Code::CoordinatorLoadInProgress,
+                        Code::CoordinatorNotAvailable,
+                        Code::NotCoordinator,
+                        Code::ConcurrentTransactions,
+                    ];
+                    again.contains(&super::code_of(*error))
+                });
+                Ok((passing.unwrap_or(0), rows))
+            },
+        )?;
+        let refused = rows.into_iter().find(|(_, error)| {
+            !matches!(super::code_of(*error), Code::NoError | Code::OperationNotAttempted)
+        });
+        if let Some((partition, error)) = refused {
+            let code = super::code_of(error);
+            // A topic that was just made is not known to every broker yet.
+            if code == Code::UnknownTopicOrPartition
+                && clock.monotonic() < call_timeout(&self.options)
+            {
+                self.shared.pause(self.shared.settings.backoff);
+                return self.add_partitions_since(clock);
+            }
+            return Err(self.refused(&partition, code));
+        }
+        self.unadded.clear();
+        self.unadded_bytes = 0;
+        let mut state = self.shared.lock();
+        for partition in &partitions {
+            if let Some(at) = state.partitions.get_mut(partition) {
+                at.is_added = true;
+            }
+        }
+        self.shared.notify(&state);
+        Ok(())
+    }
+
+    /// A partition was not written.
+    fn refused(&mut self, partition: &TopicPartition, code: Code) -> BrokerError {
+        if self.is_transactional() {
+            // What else was sent of it may be written, or not.
+            self.state = State::InDoubt;
+        }
+        let error = match code {
+            Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => {
+                self.cluster.forget_limit(&partition.topic);
+                let limit = self.limits.remove(&partition.topic).unwrap_or_default();
+                BrokerError::RecordTooLarge { partition: partition.clone(), bytes: limit, limit }
+            }
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => {
+                BrokerError::UnknownTopic(partition.topic.to_string())
+            }
+            Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
+            // Only an earlier copy of it can have the same number.
+            Code::DuplicateSequenceNumber => fenced(&self.options),
+            code => {
+                let action = format!("to write to {partition}");
+                told(&self.cluster, &self.options, &action, error_of(code))
+            }
+        };
+        self.state.note(error)
+    }
+
+    /// Waits until everything is written.
+    fn wait(&mut self) -> Result<(), BrokerError> {
+        let done = self.shared.wait_within(DELIVERY_TIMEOUT, |state| {
+            let failed = state.partitions.iter_mut().find_map(|(partition, at)| {
+                at.failure.take().map(|code| (partition.clone(), code))
+            });
+            match failed {
+                Some(failed) => Some(Err(failed)),
+                None => state.partitions.values().all(Writing::is_done).then_some(Ok(())),
+            }
+        });
+        match done {
+            Some(Ok(())) => Ok(()),
+            Some(Err((partition, code))) => Err(self.refused(&partition, code)),
+            None => {
+                if self.is_transactional() {
+                    self.state = State::InDoubt;
+                }
+                Err(BrokerError::Timeout(format!(
+                    "what was handed over was not written within {DELIVERY_TIMEOUT:?} (brokers: {})",
+                    self.cluster.servers()
+                )))
+            }
+        }
+    }
+
+    /// Ends the transaction.
+    fn end(&mut self, commit: bool) -> Result<(), BrokerError> {
+        let action = if commit { "to commit" } else { "to abort a transaction" };
+        if std::mem::take(&mut self.has_begun) {
+            self.ask(
+                CoordinatorOf::Transactions,
+                action,
+                END_TXN,
+                |request, id, producer| encode_end(request, id, producer, commit),
+                |answer| Ok((decode_error(answer)?, ())),
+            )?;
+        }
+        self.state = State::Ready;
+        self.unadded.clear();
+        self.unadded_bytes = 0;
+        self.shared.lock().partitions.values_mut().for_each(|at| at.is_added = false);
+        Ok(())
+    }
+}
+
+/// Why something was not done, in the port's words.
+fn explained(
+    cluster: &Cluster,
+    options: &ProducerOptions,
+    action: &str,
+    refusal: Refusal,
+) -> BrokerError {
+    match refusal {
+        Refusal::Code(code) => told(cluster, options, action, error_of(code)),
+        Refusal::NotReached(reason) | Refusal::InDoubt(reason) => {
+            BrokerError::Timeout(format!("{action}: {reason} (brokers: {})", cluster.servers()))
+        }
+    }
+}
+
+fn error_of(code: Code) -> NativeError {
+    NativeError { code, text: code.to_string(), fatal: false, abortable: false }
+}
+
+impl Producer for WireProducer {
+    fn send(
+        &mut self,
+        partition: &TopicPartition,
+        buffer: &mut RecordBuffer,
+    ) -> Result<(), BrokerError> {
+        if self.is_transactional() {
+            self.expect(State::InTransaction, "records can be sent in a transaction only")?;
+        }
+        let limit = self.limit(&partition.topic)?;
+        too_large(partition, buffer, limit)?;
+        let common = &self.shared.common;
+        if common.unacknowledged.load(Ordering::Relaxed) > common.settings.queued_bytes {
+            // What waits for room is in partitions that have to be known.
+            self.add_partitions()?;
+            let common = &self.shared.common;
+            let room = self.shared.wait_within(DELIVERY_TIMEOUT, |state| {
+                let is_full =
+                    common.unacknowledged.load(Ordering::Relaxed) > common.settings.queued_bytes;
+                let has_failed = state.partitions.values().any(|at| at.failure.is_some());
+                (!is_full || has_failed).then_some(())
+            });
+            if room.is_none() {
+                self.wait()?;
+            }
+        }
+        let common = &self.shared.common;
+        let batch_bytes = common.settings.batch_bytes.min(limit);
+        let mut state = self.shared.lock();
+        let is_transactional = self.options.transactional_id.is_some();
+        let at = match state.partitions.get_mut(partition) {
+            Some(at) => at,
+            None => {
+                let new = Writing::new(!is_transactional);
+                state.partitions.entry(partition.clone()).or_insert(new)
+            }
+        };
+        for record in buffer.iter() {
+            let parts = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+            at.append(&record, parts + record.headers_len() + RECORD_OVERHEAD, batch_bytes, common);
+        }
+        let is_added = at.is_added;
+        self.shared.notify(&state);
+        drop(state);
+        if !is_added {
+            self.unadded.insert(partition.clone());
+            self.unadded_bytes += buffer.size();
+        }
+        buffer.clear();
+        if self.unadded_bytes > UNADDED { self.add_partitions() } else { Ok(()) }
+    }
+
+    fn is_full(&self, _topic: &str) -> bool {
+        let common = &self.shared.common;
+        // What is not added goes on its way at the end, or when something more is sent.
+        common.unacknowledged.load(Ordering::Relaxed) > common.settings.queued_bytes / 2
+            && self.unadded.is_empty()
+    }
+
+    fn partitions(&mut self, topic: &str) -> Result<u32, BrokerError> {
+        let partitions = self.cluster.partitions()?.get(topic).copied();
+        partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.to_owned()))
+    }
+
+    fn max_record_bytes(&mut self, topic: &str) -> Result<usize, BrokerError> {
+        Ok((self.cluster.limit(topic)? + FIXED).saturating_sub(BATCH_OVERHEAD))
+    }
+
+    fn flush(&mut self) -> Result<(), BrokerError> {
+        self.add_partitions()?;
+        self.wait()
+    }
+
+    fn acknowledged(&self, partition: &TopicPartition) -> Option<i64> {
+        self.shared.lock().partitions.get(partition)?.acknowledged
+    }
+
+    fn begin(&mut self) -> Result<(), BrokerError> {
+        self.expect(State::Ready, "a transaction cannot be begun")?;
+        self.state = State::InTransaction;
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        identity: &GroupIdentity,
+    ) -> Result<(), BrokerError> {
+        self.expect(State::InTransaction, "offsets can be sent in a transaction only")?;
+        let identity = self.cluster.current(identity);
+        let action = "to add offsets to the transaction";
+        self.has_begun = true;
+        self.ask(
+            CoordinatorOf::Transactions,
+            action,
+            ADD_OFFSETS,
+            |request, id, producer| encode_add_offsets(request, id, producer, &identity.group),
+            |answer| Ok((decode_error(answer)?, ())),
+        )?;
+        if self.group.key != identity.group {
+            self.group = Coordinator::new(CoordinatorOf::Group, identity.group.clone());
+        }
+        // Who is no member any more is told so by the group, and not as an error of the producer.
+        let refused = self.ask(
+            CoordinatorOf::Group,
+            action,
+            TXN_OFFSET_COMMIT,
+            |request, id, producer| encode_offsets(request, id, producer, offsets, &identity),
+            |answer| {
+                let error = decode_offsets(answer)?;
+                let code = super::code_of(error);
+                let of_group = matches!(
+                    code,
+                    Code::IllegalGeneration
+                        | Code::StaleMemberEpoch
+                        | Code::UnknownMemberId
+                        | Code::FencedInstanceId
+                        | Code::RebalanceInProgress
+                );
+                Ok(if of_group { (0, Some(code)) } else { (error, None) })
+            },
+        )?;
+        match refused {
+            None => Ok(()),
+            Some(code) => Err(self.cluster.group_error(&identity, error_of(code))),
+        }
+    }
+
+    fn commit(&mut self) -> CommitOutcome {
+        if let Err(error) = self.expect(State::InTransaction, "there is nothing to commit") {
+            return CommitOutcome::Aborted(error);
+        }
+        if let Err(error) = self.flush() {
+            if self.state == State::InTransaction {
+                self.state = State::InDoubt;
+            }
+            return CommitOutcome::Aborted(error);
+        }
+        match self.end(true) {
+            Ok(()) => CommitOutcome::Committed,
+            // Refused: somebody else has the id.
+            Err(error) if self.state == State::Fenced => CommitOutcome::Aborted(error),
+            Err(error) => {
+                self.state = State::InDoubt;
+                CommitOutcome::Unknown(error)
+            }
+        }
+    }
+
+    fn abort(&mut self) -> Result<(), BrokerError> {
+        if self.is_transactional() && self.state == State::Ready {
+            return Ok(());
+        }
+        self.expect(State::InTransaction, "there is nothing to abort")?;
+        // Batches have numbers: what is not written would leave a gap behind it.
+        let flushed = self.flush();
+        let ended = self.end(false);
+        if flushed.is_err() && self.state == State::Ready {
+            self.state = State::InDoubt;
+        }
+        if ended.is_err() && self.state != State::Fenced {
+            self.state = State::InDoubt;
+        }
+        ended
+    }
+}
+
+impl Drop for WireProducer {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}

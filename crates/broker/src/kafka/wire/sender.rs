@@ -1,0 +1,143 @@
+//! Sends batches to one node.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::batches::Batch;
+use super::code_of;
+use super::connection::Connection;
+use super::leaders::{Shared, State, has_another_leader};
+use super::requests::{PRODUCE, ProducedPartition, decode_produce, encode_produce};
+use super::threads::Work;
+use super::writing::Writing;
+use crate::TopicPartition;
+
+/// What is sent together at the most, but for a batch that is larger.
+const REQUEST_BYTES: usize = 4 * 1024 * 1024;
+
+pub(super) struct Sender {
+    shared: Arc<Shared<Writing>>,
+    node: i32,
+}
+
+/// Batches that are on their way; those that were dealt with are gone.
+pub(super) type Batches = Vec<(TopicPartition, Batch)>;
+
+impl Work for Sender {
+    type Partition = Writing;
+    type Job = Batches;
+
+    const NAME: &str = "produce";
+
+    fn new(shared: Arc<Shared<Writing>>, node: i32) -> Self {
+        Self { shared, node }
+    }
+
+    fn next(&mut self, state: &mut State<Writing>) -> Option<Batches> {
+        let mut batches = Vec::new();
+        let mut bytes = 0;
+        for (partition, at, _) in state.led_by(self.node) {
+            if bytes >= REQUEST_BYTES {
+                break;
+            }
+            if let Some(batch) = at.take() {
+                bytes += batch.size();
+                batches.push((partition.clone(), batch));
+            }
+        }
+        (!batches.is_empty()).then_some(batches)
+    }
+
+    fn run(&mut self, connection: &mut Connection, batches: &mut Batches) -> io::Result<Duration> {
+        let Shared { settings, common, .. } = &*self.shared;
+        let transactional_id = common.settings.transactional_id.as_deref();
+        let is_transactional = transactional_id.is_some();
+        batches.iter_mut().for_each(|(_, batch)| batch.finish(common.producer, is_transactional));
+        let timeout = common.settings.timeout;
+        let mut answer = connection.call(PRODUCE, settings.socket_timeout, |request| {
+            encode_produce(request, transactional_id, timeout, &by_topic(batches));
+        })?;
+        let mut answered = Vec::new();
+        let throttle = decode_produce(&mut answer, |produced| answered.push(produced))?;
+        let mut silence = throttle;
+        let mut state = self.shared.lock();
+        for produced in answered {
+            let ours = |(partition, _): &(TopicPartition, Batch)| {
+                *partition.topic == *produced.topic
+                    && u32::try_from(produced.partition) == Ok(partition.partition)
+            };
+            let Some(found) = batches.iter().position(ours) else { continue };
+            let (partition, batch) = batches.swap_remove(found);
+            let ProducedPartition { error, base_offset, .. } = produced;
+            let is_known = state.partitions.get_mut(&partition);
+            let Some(at) = is_known else { continue };
+            match code_of(error) {
+                Code::NoError => {
+                    at.acknowledge(&batch, base_offset);
+                    common.recycle(batch);
+                }
+                code if is_passing(code) => {
+                    tracing::debug!("{}: {partition}: {code}", settings.client_id);
+                    at.give_back(batch);
+                    silence = silence.max(settings.backoff);
+                    if has_another_leader(code) {
+                        state.forget_leader(&partition);
+                    }
+                }
+                code => {
+                    at.refuse(&batch, code);
+                    common.recycle(batch);
+                }
+            }
+        }
+        self.shared.notify(&state);
+        drop(state);
+        match batches.is_empty() {
+            true => Ok(silence),
+            false => Err(io::Error::new(io::ErrorKind::InvalidData, "not all of it was answered")),
+        }
+    }
+
+    fn give_back(state: &mut State<Writing>, batches: Batches) {
+        for (partition, batch) in batches {
+            if let Some(at) = state.partitions.get_mut(&partition) {
+                at.give_back(batch);
+            }
+        }
+    }
+
+    fn has_failed(shared: &Shared<Writing>) {
+        let state = shared.lock();
+        shared.notify(&state);
+    }
+}
+
+/// The batches in the request's shape.
+fn by_topic(batches: &Batches) -> Vec<(&str, Vec<(u32, &[u8])>)> {
+    let mut topics: Vec<(&str, Vec<(u32, &[u8])>)> = Vec::new();
+    for (partition, batch) in batches {
+        let row = (partition.partition, batch.bytes());
+        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
+            Some((_, rows)) => rows.push(row),
+            None => topics.push((&partition.topic, vec![row])),
+        }
+    }
+    topics
+}
+
+/// Whether the batch is to be sent again.
+fn is_passing(code: Code) -> bool {
+    has_another_leader(code)
+        || matches!(
+            code,
+            Code::NotEnoughReplicas
+                | Code::NotEnoughReplicasAfterAppend
+                | Code::NetworkException
+                | Code::BrokerNotAvailable
+                | Code::ConcurrentTransactions
+                | Code::InvalidMessage
+        )
+}

@@ -1,0 +1,146 @@
+//! A partition that is written.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::batches::{Batch, ProducerId, next_sequence};
+use super::leaders::Led;
+use super::settings::ProduceSettings;
+use crate::RecordView;
+
+/// So much memory is kept for batches to come.
+const SPARE: usize = 16;
+
+/// What all partitions of a producer have in common.
+pub(super) struct Common {
+    pub(super) settings: ProduceSettings,
+    pub(super) producer: ProducerId,
+    /// Bytes that are not acknowledged.
+    pub(super) unacknowledged: AtomicUsize,
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Common {
+    pub(super) fn new(settings: ProduceSettings, producer: ProducerId) -> Self {
+        let (unacknowledged, spare) = (AtomicUsize::new(0), Mutex::default());
+        Self { settings, producer, unacknowledged, spare }
+    }
+
+    fn new_batch(&self) -> Batch {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        Batch::new(spare.pop().unwrap_or_default())
+    }
+
+    /// A batch that is not to be sent again.
+    pub(super) fn recycle(&self, batch: Batch) {
+        self.unacknowledged.fetch_sub(batch.size(), Ordering::Relaxed);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE {
+            spare.push(batch.into_memory());
+        }
+    }
+}
+
+pub(super) struct Writing {
+    queued: VecDeque<Batch>,
+    /// Whether one is on its way to the broker.
+    is_sent: bool,
+    /// Whether it may be written: its transaction knows of it.
+    pub(super) is_added: bool,
+    /// The number of its next record.
+    sequence: i32,
+    /// The offset after the last record acknowledged.
+    pub(super) acknowledged: Option<i64>,
+    pub(super) failure: Option<Code>,
+}
+
+impl Led for Writing {
+    type Common = Common;
+
+    fn needs_leader(&self) -> bool {
+        !self.queued.is_empty() && self.failure.is_none()
+    }
+
+    fn fail(&mut self, code: Code) {
+        self.failure = Some(code);
+    }
+}
+
+impl Writing {
+    pub(super) fn new(is_added: bool) -> Self {
+        Self {
+            queued: VecDeque::new(),
+            is_sent: false,
+            is_added,
+            sequence: 0,
+            acknowledged: None,
+            failure: None,
+        }
+    }
+
+    /// Whether everything is acknowledged.
+    pub(super) fn is_done(&self) -> bool {
+        self.queued.is_empty() && !self.is_sent
+    }
+
+    /// Appends a record that takes `bound` bytes at the most, in batches of so many bytes.
+    pub(super) fn append(
+        &mut self,
+        record: &RecordView<'_>,
+        bound: usize,
+        batch_bytes: usize,
+        common: &Common,
+    ) {
+        let fits = |batch: &Batch| batch.sequence.is_none() && batch.size() + bound <= batch_bytes;
+        if !self.queued.back().is_some_and(fits) {
+            let batch = common.new_batch();
+            common.unacknowledged.fetch_add(batch.size(), Ordering::Relaxed);
+            self.queued.push_back(batch);
+        }
+        if let Some(batch) = self.queued.back_mut() {
+            let before = batch.size();
+            batch.append(record);
+            common.unacknowledged.fetch_add(batch.size() - before, Ordering::Relaxed);
+        }
+    }
+
+    /// The next batch to send, if none is on its way: only so do they stay in order.
+    pub(super) fn take(&mut self) -> Option<Batch> {
+        if self.is_sent || !self.is_added || self.failure.is_some() {
+            return None;
+        }
+        let mut batch = self.queued.pop_front()?;
+        if batch.sequence.is_none() {
+            batch.sequence = Some(self.sequence);
+            self.sequence = next_sequence(self.sequence, batch.count());
+        }
+        self.is_sent = true;
+        Some(batch)
+    }
+
+    /// It may have been written or not: it is sent again, under the same number.
+    pub(super) fn give_back(&mut self, batch: Batch) {
+        self.is_sent = false;
+        self.queued.push_front(batch);
+    }
+
+    /// It was written.
+    pub(super) fn acknowledge(&mut self, batch: &Batch, base_offset: i64) {
+        self.is_sent = false;
+        if base_offset >= 0 {
+            self.acknowledged = Some(base_offset + i64::from(batch.count()));
+        }
+    }
+
+    /// It was not written, and is not to be.
+    pub(super) fn refuse(&mut self, batch: &Batch, code: Code) {
+        self.is_sent = false;
+        self.failure = Some(code);
+        if let Some(sequence) = batch.sequence {
+            self.sequence = sequence;
+        }
+    }
+}
