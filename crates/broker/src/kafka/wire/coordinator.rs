@@ -21,25 +21,26 @@ const LONGEST_AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Refusal {
     /// The coordinator says so.
     Code(Code),
-    /// In all the time nobody was found who could do it; nothing has been asked for that was not
-    /// answered.
-    NotReached(String),
-    /// It was asked for and not answered: it may have been done, or be done at any time.
-    InDoubt(String),
+    /// In all the time nobody has said that it is done.
+    Unanswered(String),
 }
 
 pub(super) struct Coordinator {
     of: CoordinatorOf,
     pub(super) key: String,
     connection: Option<Connection>,
+    /// Whether a request was not answered: whatever came of it when it was sent again, the first copy
+    /// may come at any time.
+    pub(super) has_lost: bool,
 }
 
 impl Coordinator {
     pub(super) fn new(of: CoordinatorOf, key: impl Into<String>) -> Self {
-        Self { of, key: key.into(), connection: None }
+        Self { of, key: key.into(), connection: None, has_lost: false }
     }
 
-    /// Has the coordinator do something, which is looked for first among `brokers`.
+    /// Has the coordinator do something that may be done twice in one transaction. It is looked for
+    /// among `brokers`.
     pub(super) fn call<T>(
         &mut self,
         settings: &Settings,
@@ -67,7 +68,8 @@ impl Coordinator {
                 },
                 Err(error) => {
                     self.connection = None;
-                    Err(Again::Never(Refusal::InDoubt(error.to_string())))
+                    self.has_lost = true;
+                    Err(Again::Later(error.to_string()))
                 }
             }
         })
@@ -123,7 +125,7 @@ fn asked_again<T>(
         park_timeout(pause.min(rest));
         pause = (pause * 2).min(LONGEST_AGAIN);
     }
-    Err(Refusal::NotReached(last))
+    Err(Refusal::Unanswered(last))
 }
 
 /// Asks the first broker that answers.

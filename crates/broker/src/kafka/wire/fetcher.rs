@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::code_of;
 use super::connection::Connection;
-use super::leaders::{Shared, State, has_another_leader};
+use super::leaders::{Next, Shared, State, has_another_leader};
 use super::reading::{Failure, Reading};
 use super::records::RecordReader;
 use super::requests::{FETCH, FetchPartition, FetchRequest, FetchedPartition, decode_fetch};
@@ -53,7 +53,7 @@ impl Work for Fetcher {
         Self { shared, node, reader: RecordReader::default(), turn: 0, wait: SHORT_WAIT }
     }
 
-    fn next(&mut self, state: &mut State<Reading>) -> Option<Asks> {
+    fn next(&mut self, state: &mut State<Reading>) -> Next<Asks> {
         let mut asks = Asks { asks: Vec::new(), have_enough: false };
         for (partition, at, leader) in state.led_by(self.node) {
             if at.failure.is_some() {
@@ -70,7 +70,7 @@ impl Work for Fetcher {
                 assignment: at.assignment,
             });
         }
-        (!asks.asks.is_empty()).then_some(asks)
+        if asks.asks.is_empty() { Next::Nothing } else { Next::Now(asks) }
     }
 
     fn run(&mut self, connection: &mut Connection, job: &mut Asks) -> io::Result<Duration> {

@@ -28,6 +28,15 @@ pub(super) trait Led: Send + 'static {
     fn fail(&mut self, code: Code);
 }
 
+/// What a thread is to do next.
+pub(super) enum Next<T> {
+    Now(T),
+    /// Not before this time has passed.
+    Later(Duration),
+    /// Not before something changes.
+    Nothing,
+}
+
 /// Who leads a partition, since which change of leaders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leader {
@@ -82,18 +91,23 @@ impl<P: Led> Shared<P> {
         }
     }
 
-    /// Waits until `found` gives something; `None` when the client is closed.
-    pub(super) fn wait_for<T>(
-        &self,
-        mut found: impl FnMut(&mut State<P>) -> Option<T>,
-    ) -> Option<T> {
+    /// Waits for what is to be done next; `None` when the client is closed.
+    pub(super) fn wait_for<T>(&self, mut next: impl FnMut(&mut State<P>) -> Next<T>) -> Option<T> {
         let mut state = self.lock();
         while !state.is_closed {
-            if let Some(found) = found(&mut state) {
-                return Some(found);
-            }
+            let later = match next(&mut state) {
+                Next::Now(found) => return Some(found),
+                Next::Later(time) => Some(time),
+                Next::Nothing => None,
+            };
             state.waiting += 1;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match later {
+                Some(time) => {
+                    let waited = self.changed.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
             state.waiting -= 1;
         }
         None

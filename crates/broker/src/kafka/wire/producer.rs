@@ -35,9 +35,10 @@ const UNADDED: usize = 256 * 1024;
 /// of key and value, the number of its headers.
 const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 
-/// Writes with requests of its own. Every request of a transaction is made by its owner and answered,
-/// or the producer begins no other one: it is to be opened anew under its id, which fences what may
-/// still be on its way.
+/// Writes with requests of its own. A request of a transaction that is not answered is sent again; as
+/// its first copy may act on the next transaction (they look alike), there is no next one: the
+/// producer is to be opened anew under its id, which fences what may still be on its way. Batches have
+/// numbers: a late copy of one changes nothing.
 pub(in crate::kafka) struct WireProducer {
     cluster: Arc<Cluster>,
     options: ProducerOptions,
@@ -159,7 +160,7 @@ impl WireProducer {
             decode,
         );
         asked.map_err(|refusal| {
-            if let Refusal::NotReached(_) | Refusal::InDoubt(_) = refusal {
+            if let Refusal::Unanswered(_) = refusal {
                 self.state = State::InDoubt;
             }
             let error = explained(&self.cluster, &self.options, action, refusal);
@@ -259,6 +260,7 @@ impl WireProducer {
 
     /// Waits until everything is written.
     fn wait(&mut self) -> Result<(), BrokerError> {
+        self.set_urgent(true);
         let done = self.shared.wait_within(DELIVERY_TIMEOUT, |state| {
             let failed = state.partitions.iter_mut().find_map(|(partition, at)| {
                 at.failure.take().map(|code| (partition.clone(), code))
@@ -268,6 +270,7 @@ impl WireProducer {
                 None => state.partitions.values().all(Writing::is_done).then_some(Ok(())),
             }
         });
+        self.set_urgent(false);
         match done {
             Some(Ok(())) => Ok(()),
             Some(Err((partition, code))) => Err(self.refused(&partition, code)),
@@ -283,6 +286,11 @@ impl WireProducer {
         }
     }
 
+    fn set_urgent(&self, is_urgent: bool) {
+        self.shared.common.is_urgent.store(is_urgent, Ordering::Relaxed);
+        self.shared.notify(&self.shared.lock());
+    }
+
     /// Ends the transaction.
     fn end(&mut self, commit: bool) -> Result<(), BrokerError> {
         let action = if commit { "to commit" } else { "to abort a transaction" };
@@ -295,7 +303,9 @@ impl WireProducer {
                 |answer| Ok((decode_error(answer)?, ())),
             )?;
         }
-        self.state = State::Ready;
+        // A copy of a request that is still on its way would act on the next transaction.
+        let is_clear = !self.transactions.has_lost && !self.group.has_lost;
+        self.state = if is_clear { State::Ready } else { State::InDoubt };
         self.unadded.clear();
         self.unadded_bytes = 0;
         self.shared.lock().partitions.values_mut().for_each(|at| at.is_added = false);
@@ -312,7 +322,7 @@ fn explained(
 ) -> BrokerError {
     match refusal {
         Refusal::Code(code) => told(cluster, options, action, error_of(code)),
-        Refusal::NotReached(reason) | Refusal::InDoubt(reason) => {
+        Refusal::Unanswered(reason) => {
             BrokerError::Timeout(format!("{action}: {reason} (brokers: {})", cluster.servers()))
         }
     }
@@ -337,6 +347,7 @@ impl Producer for WireProducer {
         if common.unacknowledged.load(Ordering::Relaxed) > common.settings.queued_bytes {
             // What waits for room is in partitions that have to be known.
             self.add_partitions()?;
+            self.set_urgent(true);
             let common = &self.shared.common;
             let room = self.shared.wait_within(DELIVERY_TIMEOUT, |state| {
                 let is_full =
@@ -344,6 +355,7 @@ impl Producer for WireProducer {
                 let has_failed = state.partitions.values().any(|at| at.failure.is_some());
                 (!is_full || has_failed).then_some(())
             });
+            self.set_urgent(false);
             if room.is_none() {
                 self.wait()?;
             }
@@ -421,7 +433,7 @@ impl Producer for WireProducer {
             |request, id, producer| encode_add_offsets(request, id, producer, &identity.group),
             |answer| Ok((decode_error(answer)?, ())),
         )?;
-        if self.group.key != identity.group {
+        if self.group.key != identity.group && !self.group.has_lost {
             self.group = Coordinator::new(CoordinatorOf::Group, identity.group.clone());
         }
         // Who is no member any more is told so by the group, and not as an error of the producer.
@@ -462,8 +474,11 @@ impl Producer for WireProducer {
         }
         match self.end(true) {
             Ok(()) => CommitOutcome::Committed,
-            // Refused: somebody else has the id.
-            Err(error) if self.state == State::Fenced => CommitOutcome::Aborted(error),
+            // Refused, and not asked for before: somebody else has the id.
+            Err(error) if self.state == State::Fenced && !self.transactions.has_lost => {
+                CommitOutcome::Aborted(error)
+            }
+            Err(error) if self.state == State::Fenced => CommitOutcome::Unknown(error),
             Err(error) => {
                 self.state = State::InDoubt;
                 CommitOutcome::Unknown(error)

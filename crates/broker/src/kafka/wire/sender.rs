@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::batches::Batch;
 use super::code_of;
 use super::connection::Connection;
-use super::leaders::{Shared, State, has_another_leader};
+use super::leaders::{Next, Shared, State, has_another_leader};
 use super::requests::{PRODUCE, ProducedPartition, decode_produce, encode_produce};
 use super::threads::Work;
 use super::writing::Writing;
@@ -36,19 +36,28 @@ impl Work for Sender {
         Self { shared, node }
     }
 
-    fn next(&mut self, state: &mut State<Writing>) -> Option<Batches> {
+    fn next(&mut self, state: &mut State<Writing>) -> Next<Batches> {
         let mut batches = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut shortest) = (0, None);
         for (partition, at, _) in state.led_by(self.node) {
-            if bytes >= REQUEST_BYTES {
-                break;
-            }
-            if let Some(batch) = at.take() {
-                bytes += batch.size();
-                batches.push((partition.clone(), batch));
+            match at.lingers(&self.shared.common) {
+                Some(Duration::ZERO) if bytes < REQUEST_BYTES => {
+                    if let Some(batch) = at.take() {
+                        bytes += batch.size();
+                        batches.push((partition.clone(), batch));
+                    }
+                }
+                Some(time) => {
+                    shortest = Some(shortest.map_or(time, |least: Duration| least.min(time)))
+                }
+                None => {}
             }
         }
-        (!batches.is_empty()).then_some(batches)
+        match shortest {
+            _ if !batches.is_empty() => Next::Now(batches),
+            Some(time) => Next::Later(time),
+            None => Next::Nothing,
+        }
     }
 
     fn run(&mut self, connection: &mut Connection, batches: &mut Batches) -> io::Result<Duration> {

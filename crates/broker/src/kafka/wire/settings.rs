@@ -41,6 +41,8 @@ pub(super) struct ProduceSettings {
     pub(super) batch_bytes: usize,
     /// What waits to be acknowledged at the most.
     pub(super) queued_bytes: usize,
+    /// How long a batch that is not full waits for more (`linger.ms`).
+    pub(super) linger: Duration,
     /// How long a leader waits for its followers.
     pub(super) timeout: Duration,
 }
@@ -140,6 +142,7 @@ impl ProduceSettings {
             transactional_id: options.transactional_id.clone(),
             batch_bytes: 512 * 1024,
             queued_bytes: 32 * 1024 * 1024,
+            linger: Duration::ZERO,
             timeout: SOCKET_TIMEOUT * 2 / 3,
         };
         let pairs = config.common.iter().chain(&config.producer);
@@ -157,6 +160,7 @@ impl ProduceSettings {
         match key {
             "batch.size" => self.batch_bytes = value.parse().ok()?,
             "queue.buffering.max.kbytes" => self.queued_bytes = value.parse::<usize>().ok()? * 1024,
+            "linger.ms" | "queue.buffering.max.ms" => self.linger = milliseconds(value)?,
             "acks" | "request.required.acks" if matches!(value, "all" | "-1") => {}
             "enable.idempotence" if value == "true" => {}
             "compression.type" | "compression.codec" if value == "none" => {}
@@ -245,7 +249,7 @@ mod tests {
         };
         assert_eq!(settings("batch.size", "1000"), Ok(1000));
         assert!(settings("acks", "all").is_ok());
-        for (key, value) in [("acks", "1"), ("linger.ms", "0"), ("compression.type", "lz4")] {
+        for (key, value) in [("acks", "1"), ("linger.ms", "0.5"), ("compression.type", "lz4")] {
             assert_eq!(settings(key, value), Err(key.to_owned()));
         }
     }

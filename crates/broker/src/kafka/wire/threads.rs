@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::connection::{Address, Connection};
-use super::leaders::{Led, Shared, State};
+use super::leaders::{Led, Next, Shared, State};
 use super::requests::{METADATA, Metadata, decode_metadata, encode_metadata};
 
 /// How long a broker may take to tell who leads what, before another one is asked.
@@ -24,7 +24,7 @@ pub(super) trait Work: Send + 'static {
     fn new(shared: Arc<Shared<Self::Partition>>, node: i32) -> Self;
 
     /// What is to be done, if there is anything.
-    fn next(&mut self, state: &mut State<Self::Partition>) -> Option<Self::Job>;
+    fn next(&mut self, state: &mut State<Self::Partition>) -> Next<Self::Job>;
 
     /// Does it; how long the broker wants us to be silent afterwards.
     fn run(&mut self, connection: &mut Connection, job: &mut Self::Job) -> io::Result<Duration>;
@@ -51,7 +51,7 @@ fn follow_leaders<W: Work>(shared: &Arc<Shared<W::Partition>>) {
         shared.pause(wait);
         let Some(topics) = shared.wait_for(|state| {
             let topics = state.without_leader();
-            (!topics.is_empty()).then_some(topics)
+            if topics.is_empty() { Next::Nothing } else { Next::Now(topics) }
         }) else {
             return;
         };
@@ -153,8 +153,12 @@ fn run<W: Work>(shared: &Arc<Shared<W::Partition>>, node: i32) {
     let mut connection: Option<(Address, Connection)> = None;
     let mut backoff = Duration::ZERO;
     while let Some((address, mut job)) = shared.wait_for(|state| {
-        let address = state.address(node)?;
-        Some((address, work.next(state)?))
+        let Some(address) = state.address(node) else { return Next::Nothing };
+        match work.next(state) {
+            Next::Now(job) => Next::Now((address, job)),
+            Next::Later(time) => Next::Later(time),
+            Next::Nothing => Next::Nothing,
+        }
     }) {
         // A broker that has moved.
         connection = connection.filter(|(known, open)| *known == address && !open.is_idle());

@@ -1,15 +1,16 @@
 //! A partition that is written.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::batches::{Batch, ProducerId, next_sequence};
 use super::leaders::Led;
 use super::settings::ProduceSettings;
-use crate::RecordView;
+use crate::{Clock, RecordView, SystemClock};
 
 /// So much memory is kept for batches to come.
 const SPARE: usize = 16;
@@ -20,13 +21,20 @@ pub(super) struct Common {
     pub(super) producer: ProducerId,
     /// Bytes that are not acknowledged.
     pub(super) unacknowledged: AtomicUsize,
+    /// Whether the owner waits: nothing lingers.
+    pub(super) is_urgent: AtomicBool,
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Common {
     pub(super) fn new(settings: ProduceSettings, producer: ProducerId) -> Self {
-        let (unacknowledged, spare) = (AtomicUsize::new(0), Mutex::default());
-        Self { settings, producer, unacknowledged, spare }
+        Self {
+            settings,
+            producer,
+            unacknowledged: AtomicUsize::new(0),
+            is_urgent: AtomicBool::new(false),
+            spare: Mutex::default(),
+        }
     }
 
     fn new_batch(&self) -> Batch {
@@ -46,6 +54,8 @@ impl Common {
 
 pub(super) struct Writing {
     queued: VecDeque<Batch>,
+    /// Since when there is something in the last one of them.
+    since: SystemClock,
     /// Whether one is on its way to the broker.
     is_sent: bool,
     /// Whether it may be written: its transaction knows of it.
@@ -73,6 +83,7 @@ impl Writing {
     pub(super) fn new(is_added: bool) -> Self {
         Self {
             queued: VecDeque::new(),
+            since: SystemClock::new(),
             is_sent: false,
             is_added,
             sequence: 0,
@@ -99,6 +110,7 @@ impl Writing {
             let batch = common.new_batch();
             common.unacknowledged.fetch_add(batch.size(), Ordering::Relaxed);
             self.queued.push_back(batch);
+            self.since = SystemClock::new();
         }
         if let Some(batch) = self.queued.back_mut() {
             let before = batch.size();
@@ -107,11 +119,23 @@ impl Writing {
         }
     }
 
-    /// The next batch to send, if none is on its way: only so do they stay in order.
-    pub(super) fn take(&mut self) -> Option<Batch> {
+    /// How long the next batch is to wait for others, if there is one and none is on its way: only so
+    /// do they stay in order.
+    pub(super) fn lingers(&self, common: &Common) -> Option<Duration> {
         if self.is_sent || !self.is_added || self.failure.is_some() {
             return None;
         }
+        let batch = self.queued.front()?;
+        let linger = common.settings.linger;
+        let is_closed = self.queued.len() > 1 || batch.sequence.is_some();
+        if linger.is_zero() || is_closed || common.is_urgent.load(Ordering::Relaxed) {
+            return Some(Duration::ZERO);
+        }
+        Some(linger.saturating_sub(self.since.monotonic()))
+    }
+
+    /// The next batch to send.
+    pub(super) fn take(&mut self) -> Option<Batch> {
         let mut batch = self.queued.pop_front()?;
         if batch.sequence.is_none() {
             batch.sequence = Some(self.sequence);
