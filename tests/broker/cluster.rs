@@ -86,11 +86,12 @@ impl Cluster {
         }
     }
 
-    /// The same, read by librdkafka, as what is set is something that only librdkafka knows.
+    /// The same, read and written by librdkafka, as something is set that only librdkafka knows.
     #[cfg(feature = "kafka")]
-    pub fn kafka_read_by_librdkafka() -> Self {
+    pub fn kafka_by_librdkafka() -> Self {
         Self::kafka_with(millstream_broker::kafka::GroupProtocol::Classic, |config| {
             config.consumer.insert("client.rack".to_owned(), "a".to_owned());
+            config.producer.insert("compression.type".to_owned(), "lz4".to_owned());
         })
     }
 

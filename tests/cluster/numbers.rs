@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use millstream::broker::kafka::{KafkaBroker, KafkaConfig};
-use millstream::broker::{Broker, BrokerError, NewTopic, ProducerOptions, TopicPartition};
+use millstream::broker::{
+    Broker, BrokerError, Consumer, NewTopic, ProducerOptions, TopicPartition,
+};
 use millstream::{
     Config, Error, Guarantee, Record, StreamsApp, StreamsBuilder, TopicConsumer, TopicProducer,
 };
@@ -108,6 +110,9 @@ pub(crate) struct Results {
     /// How often each number was seen in the one topic and the other.
     seen: BTreeMap<i64, [u32; 2]>,
     latest: BTreeMap<String, i64>,
+    name: String,
+    /// For what is said when numbers are missing.
+    logs: Box<dyn Consumer>,
 }
 
 impl Results {
@@ -118,7 +123,21 @@ impl Results {
             counts: open("counts").unwrap(),
             seen: BTreeMap::new(),
             latest: BTreeMap::new(),
+            name: name.to_owned(),
+            logs: broker.consumer(Default::default()).unwrap(),
         }
+    }
+
+    /// Where the topics begin, are committed, and end.
+    fn told(&mut self) -> String {
+        let topics = ["numbers", "copy-a", "copy-b", "counts"];
+        let rows =
+            topics.iter().flat_map(|topic| (0..PARTITIONS).map(move |number| (topic, number)));
+        let mut told = |(topic, number)| {
+            let partition = TopicPartition::new(format!("{}-{topic}", self.name), number);
+            format!("{partition}: {:?}", self.logs.offsets(&partition))
+        };
+        rows.map(|row| told(row)).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn read(&mut self) {
@@ -168,13 +187,14 @@ impl Results {
         }
         let wrong: Vec<_> = (0..fed)
             .filter(|number| self.seen.get(number) != Some(&[1, 1]))
-            .map(|number| (number, self.seen.get(&number)))
+            .map(|number| (number, self.seen.get(&number).copied()))
             .collect();
         assert!(
             wrong.is_empty(),
-            "not once in both: {} of {fed}: {:?}",
+            "not once in both: {} of {fed}: {:?}\n{}",
             wrong.len(),
-            &wrong[..wrong.len().min(20)]
+            &wrong[..wrong.len().min(20)],
+            self.told()
         );
         assert_eq!(self.latest, expected(fed));
     }

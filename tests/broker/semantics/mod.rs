@@ -26,6 +26,10 @@ macro_rules! suite {
             use millstream_broker::kafka::GroupProtocol;
             $($(#[test] fn $test() { super::$module::$test(&crate::cluster::Cluster::kafka(GroupProtocol::Classic)); })+)+
         }
+        #[cfg(feature = "kafka")]
+        mod kafka_by_librdkafka {
+            $($(#[test] fn $test() { super::$module::$test(&crate::cluster::Cluster::kafka_by_librdkafka()); })+)+
+        }
     };
 }
 
@@ -49,34 +53,6 @@ mod kafka_assigns {
         groups::three_members_share_evenly,
         committed_offsets::commits_of_a_group_with_members_need_a_member,
         committed_offsets::commits_during_a_rebalance_are_taken,
-    }
-}
-
-/// What is read, read by librdkafka.
-#[cfg(feature = "kafka")]
-mod kafka_read_by_librdkafka {
-    use crate::cluster::Cluster;
-
-    macro_rules! tests {
-        ($($module:ident::$test:ident),+ $(,)?) => {
-            $(#[test] fn $test() { super::$module::$test(&Cluster::kafka_read_by_librdkafka()); })+
-        };
-    }
-
-    tests! {
-        logs::records_come_back_in_order,
-        logs::a_batch_is_cut_to_size_and_goes_on_where_it_ended,
-        logs::seeking_into_a_batch,
-        logs::positions_outside_the_log,
-        logs::what_is_not_assigned_cannot_be_fetched,
-        logs::deleted_records_are_gone,
-        logs::compressed_records_are_read,
-        logs::wakers_are_called_when_there_is_something_to_see,
-        topics::a_deleted_topic_comes_back_empty,
-        transactions::committed_records_are_seen_after_the_commit,
-        transactions::aborted_records_are_never_seen,
-        transactions::markers_take_offsets,
-        transactions::the_last_stable_offset_waits_for_the_earliest_transaction,
     }
 }
 

@@ -1,5 +1,5 @@
-//! A Kafka cluster behind the port (feature `kafka`): read by requests of our own (`wire`), all else by
-//! librdkafka.
+//! A Kafka cluster behind the port (feature `kafka`): read and written by requests of our own (`wire`),
+//! all else by librdkafka.
 //!
 //! Kafka 2.5 or later. Each client of the port has threads of its own; only the folder `ffi` calls
 //! librdkafka directly.

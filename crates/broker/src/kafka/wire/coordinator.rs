@@ -10,7 +10,7 @@ use super::bytes::{Decoder, Encoder};
 use super::code_of;
 use super::connection::{Address, Connection};
 use super::settings::Settings;
-use super::transactions::{CoordinatorOf, FIND_COORDINATOR, decode_find, encode_find};
+use super::transaction_requests::{CoordinatorOf, FIND_COORDINATOR, decode_find, encode_find};
 use crate::{Clock, SystemClock};
 
 /// A broker that cannot do it yet is asked again after this time.

@@ -67,16 +67,7 @@ pub(super) struct Shared<P: Led> {
 
 impl<P: Led> Shared<P> {
     pub(super) fn new(settings: Settings, common: P::Common) -> Self {
-        let state = State {
-            partitions: HashMap::new(),
-            leaders: HashMap::new(),
-            nodes: HashMap::new(),
-            unknown: HashMap::new(),
-            working: HashSet::new(),
-            waiting: 0,
-            is_closed: false,
-        };
-        Self { settings, common, state: Mutex::new(state), changed: Condvar::new() }
+        Self { settings, common, state: Mutex::new(State::new()), changed: Condvar::new() }
     }
 
     /// A poisoned lock guards plain data that stays whole.
@@ -147,6 +138,18 @@ impl<P: Led> Shared<P> {
 }
 
 impl<P: Led> State<P> {
+    fn new() -> Self {
+        Self {
+            partitions: HashMap::new(),
+            leaders: HashMap::new(),
+            nodes: HashMap::new(),
+            unknown: HashMap::new(),
+            working: HashSet::new(),
+            waiting: 0,
+            is_closed: false,
+        }
+    }
+
     /// Topics of partitions that need a leader and have none.
     pub(super) fn without_leader(&self) -> Vec<String> {
         let mut topics: Vec<String> = self
@@ -155,6 +158,15 @@ impl<P: Led> State<P> {
             .filter(|(partition, at)| at.needs_leader() && !self.leaders.contains_key(partition))
             .map(|(partition, _)| partition.topic.to_string())
             .collect();
+        topics.sort_unstable();
+        topics.dedup();
+        topics
+    }
+
+    /// All topics.
+    pub(super) fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<String> =
+            self.partitions.keys().map(|partition| partition.topic.to_string()).collect();
         topics.sort_unstable();
         topics.dedup();
         topics
@@ -185,6 +197,8 @@ impl<P: Led> State<P> {
     pub(super) fn learn(&mut self, metadata: Metadata) -> (Vec<i32>, bool) {
         let Metadata { nodes, topics } = metadata;
         self.nodes = nodes.into_iter().map(|node| (node.id, (node.host, node.port))).collect();
+        // What was led by a node that is gone is led by another one, or will be.
+        self.leaders.retain(|_, leader| self.nodes.contains_key(&leader.node));
         let mut has_failed = false;
         for (partition, at) in &mut self.partitions {
             let Some(topic) = topics.iter().find(|topic| *topic.name == *partition.topic) else {
@@ -211,7 +225,11 @@ impl<P: Led> State<P> {
             }
             if let Some(row) = row.filter(|row| self.nodes.contains_key(&row.leader)) {
                 let leader = Leader { node: row.leader, epoch: row.leader_epoch };
-                self.leaders.entry(partition.clone()).or_insert(leader);
+                let known = self.leaders.entry(partition.clone()).or_insert(leader);
+                // Brokers may be behind what is known.
+                if known.epoch < leader.epoch {
+                    *known = leader;
+                }
             }
         }
         let led = self.partitions.keys().filter_map(|partition| self.leaders.get(partition));
@@ -252,4 +270,95 @@ pub(super) fn has_another_leader(code: Code) -> bool {
             | Code::RequestTimedOut
             | Code::Unknown
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::requests::{Node, PartitionMetadata, TopicMetadata};
+    use super::*;
+
+    /// Always in need of a leader; says how it has failed.
+    #[derive(Default)]
+    struct Eager(Option<Code>);
+
+    impl Led for Eager {
+        type Common = ();
+
+        fn needs_leader(&self) -> bool {
+            self.0.is_none()
+        }
+
+        fn fail(&mut self, code: Code) {
+            self.0 = Some(code);
+        }
+    }
+
+    fn state(topics: &[&str]) -> State<Eager> {
+        let mut state = State::new();
+        for topic in topics {
+            state.partitions.insert(TopicPartition::new(*topic, 0), Eager::default());
+        }
+        state
+    }
+
+    /// Nodes that are there, and topics with an error and the leader of their partition.
+    fn metadata(nodes: &[i32], topics: &[(&str, i16, i32)]) -> Metadata {
+        let nodes = nodes.iter().map(|id| Node { id: *id, host: "h".to_owned(), port: 1 });
+        let topics = topics.iter().map(|(name, error, leader)| {
+            let row = PartitionMetadata { partition: 0, leader: *leader, leader_epoch: 0 };
+            let partitions = if *error == 0 { vec![row] } else { Vec::new() };
+            TopicMetadata { name: (*name).to_owned(), error: *error, partitions }
+        });
+        Metadata { nodes: nodes.collect(), topics: topics.collect() }
+    }
+
+    #[test]
+    fn every_node_that_leads_gets_one_thread() {
+        let mut state = state(&["a", "b", "c"]);
+        assert_eq!(state.without_leader(), ["a", "b", "c"]);
+        let known = metadata(&[1, 2], &[("a", 0, 1), ("b", 0, 1), ("c", 0, -1)]);
+        assert_eq!(state.learn(known), (vec![1], false));
+        assert_eq!(state.without_leader(), ["c"]);
+        assert_eq!(state.learn(metadata(&[1, 2], &[("c", 0, 2)])), (vec![2], false));
+        assert_eq!((state.led_by(1).count(), state.led_by(2).count()), (2, 1));
+        state.ended(1);
+        assert_eq!(state.without_leader(), ["a", "b"]);
+        assert_eq!(state.learn(metadata(&[1], &[("a", 0, 1), ("b", 0, 1)])).0, [1]);
+    }
+
+    #[test]
+    fn a_leader_is_replaced_by_a_later_one_only() {
+        let mut state = state(&["a"]);
+        let led = |node, epoch| {
+            let mut known = metadata(&[1, 2], &[("a", 0, node)]);
+            known.topics[0].partitions[0].leader_epoch = epoch;
+            known
+        };
+        let mut leads = |known| {
+            state.learn(known);
+            state.led_by(1).count()
+        };
+        assert_eq!((leads(led(1, 5)), leads(led(2, 4)), leads(led(2, 6))), (1, 1, 0));
+    }
+
+    /// Only some topics were asked for when the node was found to be gone.
+    #[test]
+    fn what_a_node_led_that_is_gone_is_looked_up_again() {
+        let mut state = state(&["a", "b"]);
+        state.learn(metadata(&[1, 2], &[("a", 0, 1), ("b", 0, 1)]));
+        state.forget_leader(&TopicPartition::new("a", 0));
+        state.learn(metadata(&[2], &[("a", 0, 2)]));
+        assert_eq!(state.without_leader(), ["b"]);
+    }
+
+    #[test]
+    fn what_is_denied_fails_at_once_and_what_is_unknown_later() {
+        let mut state = state(&["denied", "unknown"]);
+        assert!(state.learn(metadata(&[1], &[("denied", 29, 0), ("unknown", 3, 0)])).1);
+        let failed =
+            |state: &State<Eager>, topic| state.partitions[&TopicPartition::new(topic, 0)].0;
+        assert_eq!(failed(&state, "denied"), Some(Code::TopicAuthorizationFailed));
+        assert_eq!(failed(&state, "unknown"), None);
+        assert_eq!(state.without_leader(), ["unknown"]);
+    }
 }

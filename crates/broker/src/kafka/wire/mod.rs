@@ -1,7 +1,7 @@
-//! Kafka's protocol without librdkafka, for what it is dear at: reading. One thread for each node
-//! that leads something fetches ahead, takes record batches apart, and lays out the port's.
+//! Kafka's protocol without librdkafka, for what it is dear at: reading and writing. One thread for each
+//! node that leads something works with it.
 //!
-//! Where something is set that it does not know, librdkafka reads; what it knows is in [`settings`].
+//! Where something is set that is not known here, librdkafka is used; what is known is in [`settings`].
 
 mod batches;
 mod bytes;
@@ -24,7 +24,8 @@ mod settings;
 mod threads;
 #[cfg(feature = "tls")]
 mod tls;
-mod transactions;
+mod transaction;
+mod transaction_requests;
 mod writing;
 
 pub(super) use consumer::WireConsumer;

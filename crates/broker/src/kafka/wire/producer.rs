@@ -9,19 +9,13 @@ use super::super::ffi::NativeError;
 use super::super::producer::{
     BATCH_OVERHEAD, DELIVERY_TIMEOUT, State, call_timeout, fenced, told, too_large,
 };
-use super::batches::ProducerId;
-use super::bytes::{Decoder, Encoder};
-use super::connection::Address;
-use super::coordinator::{Coordinator, Refusal, call_any};
+use super::coordinator::{Refusal, call_any};
 use super::leaders::Shared;
 use super::sender::Sender;
 use super::settings::{ProduceSettings, Settings};
 use super::threads;
-use super::transactions::{
-    ADD_OFFSETS, ADD_PARTITIONS, CoordinatorOf, END_TXN, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT,
-    decode_add_partitions, decode_error, decode_init, decode_offsets, encode_add_offsets,
-    encode_add_partitions, encode_end, encode_init, encode_offsets,
-};
+use super::transaction::{Brokers, Transaction};
+use super::transaction_requests::{INIT_PRODUCER_ID, decode_init, encode_init};
 use super::writing::{Common, Writing};
 use crate::record::FIXED;
 use crate::{
@@ -44,13 +38,11 @@ pub(in crate::kafka) struct WireProducer {
     options: ProducerOptions,
     state: State,
     shared: Arc<Shared<Writing>>,
-    transactions: Coordinator,
-    group: Coordinator,
+    /// If it is transactional.
+    transaction: Option<Transaction>,
     /// Partitions that the open transaction does not know of yet, and what waits for them.
     unadded: BTreeSet<TopicPartition>,
     unadded_bytes: usize,
-    /// Whether there is something in the open transaction.
-    has_begun: bool,
     /// The largest batch of each topic.
     limits: HashMap<Arc<str>, usize>,
 }
@@ -75,31 +67,26 @@ impl WireProducer {
         settings: Settings,
         own: ProduceSettings,
     ) -> Result<Self, BrokerError> {
-        let id = options.transactional_id.as_deref();
-        let mut transactions =
-            Coordinator::new(CoordinatorOf::Transactions, id.unwrap_or_default());
         let within = call_timeout(options);
-        let encode = |request: &mut Encoder| encode_init(request, id, options.transaction_timeout);
-        let brokers = &settings.bootstrap;
-        let (producer, action) = match id {
-            Some(id) => (
-                transactions.call(
-                    &settings,
-                    brokers,
-                    within,
-                    INIT_PRODUCER_ID,
-                    encode,
-                    decode_init,
-                ),
-                format!("to start the transactional producer '{id}'"),
-            ),
-            None => (
-                call_any(&settings, brokers, within, INIT_PRODUCER_ID, encode, decode_init),
-                format!("to start the producer '{}'", options.client_id),
-            ),
+        let known = &settings.bootstrap;
+        let (opened, action) = match options.transactional_id.as_deref() {
+            Some(id) => {
+                let brokers = Brokers { settings: &settings, known };
+                let timeout = options.transaction_timeout;
+                let opened = Transaction::open(brokers, id, timeout, within);
+                let opened = opened.map(|opened| (opened.producer(), Some(opened)));
+                (opened, format!("to start the transactional producer '{id}'"))
+            }
+            None => {
+                let encode = |request: &mut _| encode_init(request, None, within);
+                let asked =
+                    call_any(&settings, known, within, INIT_PRODUCER_ID, encode, decode_init);
+                let opened = asked.map(|producer| (producer, None));
+                (opened, format!("to start the producer '{}'", options.client_id))
+            }
         };
-        let producer: ProducerId =
-            producer.map_err(|refusal| explained(cluster, options, &action, refusal))?;
+        let (producer, transaction) =
+            opened.map_err(|refusal| explained(cluster, options, &action, refusal))?;
         let shared = Arc::new(Shared::new(settings, Common::new(own, producer)));
         threads::start::<Sender>(&shared)
             .map_err(|error| BrokerError::Cluster { action, reason: error.to_string() })?;
@@ -108,11 +95,9 @@ impl WireProducer {
             options: options.clone(),
             state: State::Ready,
             shared,
-            transactions,
-            group: Coordinator::new(CoordinatorOf::Group, ""),
+            transaction,
             unadded: BTreeSet::new(),
             unadded_bytes: 0,
-            has_begun: false,
             limits: HashMap::new(),
         })
     }
@@ -134,32 +119,20 @@ impl WireProducer {
         Ok(limit)
     }
 
-    /// Asks the coordinator of the transactions, or of the group. What is in doubt afterwards ends the
-    /// producer.
-    fn ask<T>(
+    /// Does something of the open transaction. What is in doubt afterwards ends the producer.
+    fn transact<T>(
         &mut self,
-        of: CoordinatorOf,
         action: &str,
-        api: (i16, i16),
-        encode: impl Fn(&mut Encoder, &str, ProducerId),
-        decode: impl Fn(&mut Decoder<'_>) -> std::io::Result<(i16, T)>,
+        call: impl FnOnce(&mut Transaction, Brokers<'_>) -> Result<T, Refusal>,
     ) -> Result<T, BrokerError> {
-        let brokers = self.brokers();
-        let id = self.options.transactional_id.as_deref().unwrap_or_default();
-        let producer = self.shared.common.producer;
-        let coordinator = match of {
-            CoordinatorOf::Group => &mut self.group,
-            CoordinatorOf::Transactions => &mut self.transactions,
+        let mut known = self.shared.lock().addresses();
+        known.extend(self.shared.settings.bootstrap.iter().cloned());
+        let brokers = Brokers { settings: &self.shared.settings, known: &known };
+        let Some(transaction) = &mut self.transaction else {
+            self.state.expect(State::InTransaction, &self.options, action)?;
+            return Err(fenced(&self.options));
         };
-        let asked = coordinator.call(
-            &self.shared.settings,
-            &brokers,
-            call_timeout(&self.options),
-            api,
-            |request| encode(request, id, producer),
-            decode,
-        );
-        asked.map_err(|refusal| {
+        call(transaction, brokers).map_err(|refusal| {
             if let Refusal::Unanswered(_) = refusal {
                 self.state = State::InDoubt;
             }
@@ -168,57 +141,29 @@ impl WireProducer {
         })
     }
 
-    fn brokers(&self) -> Vec<Address> {
-        let mut brokers = self.shared.lock().addresses();
-        brokers.extend(self.shared.settings.bootstrap.iter().cloned());
-        brokers
+    /// Whether a request of a transaction was not answered.
+    fn has_lost(&self) -> bool {
+        self.transaction.as_ref().is_some_and(Transaction::has_lost)
     }
 
     /// Tells the transaction of the partitions that are to be written in it, and has them written.
     fn add_partitions(&mut self) -> Result<(), BrokerError> {
-        self.add_partitions_since(SystemClock::new())
-    }
-
-    fn add_partitions_since(&mut self, clock: SystemClock) -> Result<(), BrokerError> {
         if self.unadded.is_empty() {
             return Ok(());
         }
         let partitions: Vec<_> = self.unadded.iter().cloned().collect();
-        self.has_begun = true;
+        let clock = SystemClock::new();
         let action = "to add partitions to the transaction";
-        let rows = self.ask(
-            CoordinatorOf::Transactions,
-            action,
-            ADD_PARTITIONS,
-            |request, id, producer| encode_add_partitions(request, id, producer, &partitions),
-            |answer| {
-                let rows = decode_add_partitions(answer)?;
-                // All or none: those that are right are told as not attempted.
-                let passing = rows.iter().map(|(_, error)| *error).find(|error| {
-                    let again = [
-                        Code::CoordinatorLoadInProgress,
-                        Code::CoordinatorNotAvailable,
-                        Code::NotCoordinator,
-                        Code::ConcurrentTransactions,
-                    ];
-                    again.contains(&super::code_of(*error))
-                });
-                Ok((passing.unwrap_or(0), rows))
-            },
-        )?;
-        let refused = rows.into_iter().find(|(_, error)| {
-            !matches!(super::code_of(*error), Code::NoError | Code::OperationNotAttempted)
-        });
-        if let Some((partition, error)) = refused {
-            let code = super::code_of(error);
+        while let Some((partition, code)) = self.transact(action, |transaction, brokers| {
+            transaction.add_partitions(brokers, &partitions)
+        })? {
             // A topic that was just made is not known to every broker yet.
-            if code == Code::UnknownTopicOrPartition
-                && clock.monotonic() < call_timeout(&self.options)
-            {
-                self.shared.pause(self.shared.settings.backoff);
-                return self.add_partitions_since(clock);
+            let is_new = code == Code::UnknownTopicOrPartition
+                && clock.monotonic() < call_timeout(&self.options);
+            if !is_new {
+                return Err(self.refused(&partition, code));
             }
-            return Err(self.refused(&partition, code));
+            self.shared.pause(self.shared.settings.backoff);
         }
         self.unadded.clear();
         self.unadded_bytes = 0;
@@ -250,6 +195,8 @@ impl WireProducer {
             Code::UnknownPartition => BrokerError::UnknownPartition(partition.clone()),
             // Only an earlier copy of it can have the same number.
             Code::DuplicateSequenceNumber => fenced(&self.options),
+            // The transaction has been ended by others.
+            Code::InvalidTransactionalState => fenced(&self.options),
             code => {
                 let action = format!("to write to {partition}");
                 told(&self.cluster, &self.options, &action, error_of(code))
@@ -294,18 +241,9 @@ impl WireProducer {
     /// Ends the transaction.
     fn end(&mut self, commit: bool) -> Result<(), BrokerError> {
         let action = if commit { "to commit" } else { "to abort a transaction" };
-        if std::mem::take(&mut self.has_begun) {
-            self.ask(
-                CoordinatorOf::Transactions,
-                action,
-                END_TXN,
-                |request, id, producer| encode_end(request, id, producer, commit),
-                |answer| Ok((decode_error(answer)?, ())),
-            )?;
-        }
+        self.transact(action, |transaction, brokers| transaction.end(brokers, commit))?;
         // A copy of a request that is still on its way would act on the next transaction.
-        let is_clear = !self.transactions.has_lost && !self.group.has_lost;
-        self.state = if is_clear { State::Ready } else { State::InDoubt };
+        self.state = if self.has_lost() { State::InDoubt } else { State::Ready };
         self.unadded.clear();
         self.unadded_bytes = 0;
         self.shared.lock().partitions.values_mut().for_each(|at| at.is_added = false);
@@ -425,37 +363,9 @@ impl Producer for WireProducer {
         self.expect(State::InTransaction, "offsets can be sent in a transaction only")?;
         let identity = self.cluster.current(identity);
         let action = "to add offsets to the transaction";
-        self.has_begun = true;
-        self.ask(
-            CoordinatorOf::Transactions,
-            action,
-            ADD_OFFSETS,
-            |request, id, producer| encode_add_offsets(request, id, producer, &identity.group),
-            |answer| Ok((decode_error(answer)?, ())),
-        )?;
-        if self.group.key != identity.group && !self.group.has_lost {
-            self.group = Coordinator::new(CoordinatorOf::Group, identity.group.clone());
-        }
-        // Who is no member any more is told so by the group, and not as an error of the producer.
-        let refused = self.ask(
-            CoordinatorOf::Group,
-            action,
-            TXN_OFFSET_COMMIT,
-            |request, id, producer| encode_offsets(request, id, producer, offsets, &identity),
-            |answer| {
-                let error = decode_offsets(answer)?;
-                let code = super::code_of(error);
-                let of_group = matches!(
-                    code,
-                    Code::IllegalGeneration
-                        | Code::StaleMemberEpoch
-                        | Code::UnknownMemberId
-                        | Code::FencedInstanceId
-                        | Code::RebalanceInProgress
-                );
-                Ok(if of_group { (0, Some(code)) } else { (error, None) })
-            },
-        )?;
+        let refused = self.transact(action, |transaction, brokers| {
+            transaction.add_offsets(brokers, offsets, &identity)
+        })?;
         match refused {
             None => Ok(()),
             Some(code) => Err(self.cluster.group_error(&identity, error_of(code))),
@@ -475,7 +385,7 @@ impl Producer for WireProducer {
         match self.end(true) {
             Ok(()) => CommitOutcome::Committed,
             // Refused, and not asked for before: somebody else has the id.
-            Err(error) if self.state == State::Fenced && !self.transactions.has_lost => {
+            Err(error) if self.state == State::Fenced && !self.has_lost() => {
                 CommitOutcome::Aborted(error)
             }
             Err(error) if self.state == State::Fenced => CommitOutcome::Unknown(error),

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::bytes::{Decoder, Encoder};
-use super::transactions::{
+use super::transaction_requests::{
     ADD_OFFSETS, ADD_PARTITIONS, END_TXN, FIND_COORDINATOR, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT,
 };
 use crate::IsolationLevel;

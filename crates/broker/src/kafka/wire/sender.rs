@@ -139,7 +139,7 @@ fn by_topic(batches: &Batches) -> Vec<(&str, Vec<(u32, &[u8])>)> {
 
 /// Whether the batch is to be sent again.
 fn is_passing(code: Code) -> bool {
-    has_another_leader(code)
+    has_another_leader(code) && code != Code::Unknown
         || matches!(
             code,
             Code::NotEnoughReplicas

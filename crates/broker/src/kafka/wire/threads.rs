@@ -8,9 +8,14 @@ use std::time::Duration;
 use super::connection::{Address, Connection};
 use super::leaders::{Led, Next, Shared, State};
 use super::requests::{METADATA, Metadata, decode_metadata, encode_metadata};
+use crate::{Clock, SystemClock};
 
 /// How long a broker may take to tell who leads what, before another one is asked.
 const LEADERS_WITHIN: Duration = Duration::from_secs(3);
+
+/// Leaders are asked for anew after this time (Kafka's `metadata.max.age.ms`): one that was cut off from
+/// the others does not say that it leads no more.
+const LEADERS_FOR: Duration = Duration::from_secs(300);
 
 /// What a client's thread does with a node.
 pub(super) trait Work: Send + 'static {
@@ -47,14 +52,22 @@ pub(super) fn start<W: Work>(shared: &Arc<Shared<W::Partition>>) -> io::Result<(
 fn follow_leaders<W: Work>(shared: &Arc<Shared<W::Partition>>) {
     let mut connection = None;
     let mut wait = Duration::ZERO;
+    let mut all_asked = SystemClock::new();
     loop {
         shared.pause(wait);
-        let Some(topics) = shared.wait_for(|state| {
+        let asked = shared.wait_for(|state| {
+            let rest = LEADERS_FOR.saturating_sub(all_asked.monotonic());
             let topics = state.without_leader();
-            if topics.is_empty() { Next::Nothing } else { Next::Now(topics) }
-        }) else {
-            return;
-        };
+            if !topics.is_empty() {
+                Next::Now(topics)
+            } else if rest.is_zero() {
+                all_asked = SystemClock::new();
+                Next::Now(state.topics())
+            } else {
+                Next::Later(rest)
+            }
+        });
+        let Some(topics) = asked else { return };
         let settings = &shared.settings;
         let mut is_found = false;
         match ask_any(shared, &mut connection, &topics) {
