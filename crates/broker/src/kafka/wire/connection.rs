@@ -141,9 +141,18 @@ impl Connection {
         body(&mut request);
         self.stream.socket().set_read_timeout(Some(within))?;
         let stream = self.stream.both();
-        stream.write_all(&request.finish())?;
+        let lost = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), "it has closed the connection")
+            }
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {within:?}"))
+            }
+            _ => error,
+        };
+        stream.write_all(&request.finish()).map_err(lost)?;
         let mut len = [0; 4];
-        stream.read_exact(&mut len)?;
+        stream.read_exact(&mut len).map_err(lost)?;
         let len = u32::from_be_bytes(len) as usize;
         if len > self.longest_answer {
             let reason = format!("an answer of {len} bytes is above receive.message.max.bytes");
@@ -153,7 +162,7 @@ impl Connection {
             self.answer.resize(len, 0);
         }
         let answer = &mut self.answer[..len];
-        stream.read_exact(answer)?;
+        stream.read_exact(answer).map_err(lost)?;
         let mut answer = Decoder::new(answer);
         if answer.i32()? != self.correlation {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to another request"));

@@ -193,8 +193,10 @@ fn run<W: Work>(shared: &Arc<Shared<W::Partition>>, node: i32) {
                 let (host, port) = &address;
                 let name = &settings.client_id;
                 match backoff {
-                    Duration::ZERO => tracing::warn!("{name}: {host}:{port}: {error}"),
-                    _ => tracing::debug!("{name}: {host}:{port}: {error}"),
+                    Duration::ZERO => {
+                        tracing::warn!("{name}: broker {host}:{port}: {error}; it is tried again")
+                    }
+                    _ => tracing::debug!("{name}: broker {host}:{port}: {error}"),
                 }
                 connection = None;
                 let mut state = shared.lock();
