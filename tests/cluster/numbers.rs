@@ -133,11 +133,11 @@ impl Results {
         let topics = ["numbers", "copy-a", "copy-b", "counts"];
         let rows =
             topics.iter().flat_map(|topic| (0..PARTITIONS).map(move |number| (topic, number)));
-        let mut told = |(topic, number)| {
+        let told = |(topic, number)| {
             let partition = TopicPartition::new(format!("{}-{topic}", self.name), number);
             format!("{partition}: {:?}", self.logs.offsets(&partition))
         };
-        rows.map(|row| told(row)).collect::<Vec<_>>().join("\n")
+        rows.map(told).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn read(&mut self) {

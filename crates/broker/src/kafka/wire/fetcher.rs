@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::leaders::{Next, Shared, State, has_another_leader};
 use super::reading::{Failure, Reading};
 use super::records::RecordReader;
-use super::requests::{FETCH, FetchPartition, FetchRequest, FetchedPartition, decode_fetch};
+use super::requests::{FETCH, FetchFrom, FetchRequest, FetchedPartition, by_topic, decode_fetch};
 use super::threads::Work;
 use crate::{IsolationLevel, TopicPartition};
 
@@ -82,13 +82,17 @@ impl Work for Fetcher {
         asks.rotate_left(turn);
         self.turn = self.turn.wrapping_add(1);
         let max_wait = if *have_enough { self.wait.min(common.max_wait) } else { common.max_wait };
+        let rows = asks.iter().map(|ask| {
+            let Ask { leader_epoch, offset, .. } = *ask;
+            (&ask.partition, FetchFrom { leader_epoch, offset })
+        });
         let request = FetchRequest {
             isolation: common.isolation,
             max_wait,
             min_bytes: common.min_bytes,
             max_bytes: common.max_bytes,
             max_partition_bytes: common.max_partition_bytes,
-            topics: &by_topic(asks),
+            topics: &by_topic(rows),
         };
         let within = settings.socket_timeout + max_wait;
         let mut answer = connection.call(FETCH, within, |bytes| request.encode(bytes))?;
@@ -115,23 +119,6 @@ impl Work for Fetcher {
     fn has_failed(shared: &Shared<Reading>) {
         shared.common.wake();
     }
-}
-
-/// The partitions in the request's shape.
-fn by_topic(asks: &[Ask]) -> Vec<(&str, Vec<FetchPartition>)> {
-    let mut topics: Vec<(&str, Vec<FetchPartition>)> = Vec::new();
-    for Ask { partition, leader_epoch, offset, .. } in asks {
-        let row = FetchPartition {
-            partition: i32::try_from(partition.partition).unwrap_or(i32::MAX),
-            leader_epoch: *leader_epoch,
-            offset: *offset,
-        };
-        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
-            Some((_, rows)) => rows.push(row),
-            None => topics.push((&partition.topic, vec![row])),
-        }
-    }
-    topics
 }
 
 /// Takes what came of one partition; whether there is news for its owner.

@@ -8,7 +8,7 @@ use super::bytes::{Decoder, Encoder};
 use super::transaction_requests::{
     ADD_OFFSETS, ADD_PARTITIONS, END_TXN, FIND_COORDINATOR, INIT_PRODUCER_ID, TXN_OFFSET_COMMIT,
 };
-use crate::IsolationLevel;
+use crate::{IsolationLevel, TopicPartition};
 
 /// Keys and versions.
 pub(super) const PRODUCE: (i16, i16) = (0, 8);
@@ -31,10 +31,24 @@ pub(super) const SENT: [(i16, i16); 9] = [
     TXN_OFFSET_COMMIT,
 ];
 
-/// What is asked for of one partition.
+/// Rows of partitions as requests have them: together with those of the same topic.
+pub(super) fn by_topic<'a, T>(
+    rows: impl Iterator<Item = (&'a TopicPartition, T)>,
+) -> Vec<(&'a str, Vec<(i32, T)>)> {
+    let mut topics: Vec<(&str, Vec<(i32, T)>)> = Vec::new();
+    for (partition, row) in rows {
+        let row = (i32::try_from(partition.partition).unwrap_or(i32::MAX), row);
+        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
+            Some((_, rows)) => rows.push(row),
+            None => topics.push((&partition.topic, vec![row])),
+        }
+    }
+    topics
+}
+
+/// Where a partition is read on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FetchPartition {
-    pub(super) partition: i32,
+pub(super) struct FetchFrom {
     pub(super) leader_epoch: i32,
     pub(super) offset: i64,
 }
@@ -46,7 +60,7 @@ pub(super) struct FetchRequest<'a> {
     pub(super) min_bytes: i32,
     pub(super) max_bytes: i32,
     pub(super) max_partition_bytes: i32,
-    pub(super) topics: &'a [(&'a str, Vec<FetchPartition>)],
+    pub(super) topics: &'a [(&'a str, Vec<(i32, FetchFrom)>)],
 }
 
 impl FetchRequest<'_> {
@@ -64,7 +78,7 @@ impl FetchRequest<'_> {
         request.array(self.topics.len());
         for (topic, partitions) in self.topics {
             request.string(topic).array(partitions.len());
-            for FetchPartition { partition, leader_epoch, offset } in partitions {
+            for (partition, FetchFrom { leader_epoch, offset }) in partitions {
                 const LOG_START: i64 = -1;
                 request.i32(*partition).i32(*leader_epoch).i64(*offset).i64(LOG_START);
                 request.i32(self.max_partition_bytes);
@@ -133,7 +147,7 @@ pub(super) fn encode_produce(
     request: &mut Encoder,
     transactional_id: Option<&str>,
     timeout: Duration,
-    topics: &[(&str, Vec<(u32, &[u8])>)],
+    topics: &[(&str, Vec<(i32, &[u8])>)],
 ) {
     const ALL: i16 = -1;
     let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
@@ -141,7 +155,7 @@ pub(super) fn encode_produce(
     for (topic, partitions) in topics {
         request.string(topic).array(partitions.len());
         for (partition, batch) in partitions {
-            request.i32(i32::try_from(*partition).unwrap_or(i32::MAX)).bytes(batch);
+            request.i32(*partition).bytes(batch);
         }
     }
 }

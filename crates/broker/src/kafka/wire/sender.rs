@@ -10,7 +10,7 @@ use super::batches::Batch;
 use super::code_of;
 use super::connection::Connection;
 use super::leaders::{Next, Shared, State, has_another_leader};
-use super::requests::{PRODUCE, ProducedPartition, decode_produce, encode_produce};
+use super::requests::{PRODUCE, ProducedPartition, by_topic, decode_produce, encode_produce};
 use super::threads::Work;
 use super::writing::Writing;
 use crate::TopicPartition;
@@ -67,7 +67,8 @@ impl Work for Sender {
         batches.iter_mut().for_each(|(_, batch)| batch.finish(common.producer, is_transactional));
         let timeout = common.settings.timeout;
         let mut answer = connection.call(PRODUCE, settings.socket_timeout, |request| {
-            encode_produce(request, transactional_id, timeout, &by_topic(batches));
+            let rows = batches.iter().map(|(partition, batch)| (partition, batch.bytes()));
+            encode_produce(request, transactional_id, timeout, &by_topic(rows));
         })?;
         let mut answered = Vec::new();
         let throttle = decode_produce(&mut answer, |produced| answered.push(produced))?;
@@ -122,19 +123,6 @@ impl Work for Sender {
         let state = shared.lock();
         shared.notify(&state);
     }
-}
-
-/// The batches in the request's shape.
-fn by_topic(batches: &Batches) -> Vec<(&str, Vec<(u32, &[u8])>)> {
-    let mut topics: Vec<(&str, Vec<(u32, &[u8])>)> = Vec::new();
-    for (partition, batch) in batches {
-        let row = (partition.partition, batch.bytes());
-        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
-            Some((_, rows)) => rows.push(row),
-            None => topics.push((&partition.topic, vec![row])),
-        }
-    }
-    topics
 }
 
 /// Whether the batch is to be sent again.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batches::ProducerId;
 use super::bytes::{Decoder, Encoder};
 use super::connection::Address;
+use super::requests::by_topic;
 use crate::{GroupIdentity, OffsetAndMetadata, TopicPartition};
 
 /// Keys and versions; of the last one the first version that has a member's identity, which is
@@ -148,18 +149,4 @@ pub(super) fn decode_offsets(answer: &mut Decoder<'_>) -> io::Result<i16> {
         answer.skip_tags()
     })?;
     Ok(first)
-}
-
-fn by_topic<'a, T>(
-    rows: impl Iterator<Item = (&'a TopicPartition, T)>,
-) -> Vec<(&'a str, Vec<(i32, T)>)> {
-    let mut topics: Vec<(&str, Vec<(i32, T)>)> = Vec::new();
-    for (partition, row) in rows {
-        let row = (i32::try_from(partition.partition).unwrap_or(i32::MAX), row);
-        match topics.iter_mut().find(|(topic, _)| **topic == *partition.topic) {
-            Some((_, rows)) => rows.push(row),
-            None => topics.push((&partition.topic, vec![row])),
-        }
-    }
-    topics
 }

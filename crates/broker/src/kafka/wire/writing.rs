@@ -168,3 +168,71 @@ impl Writing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::KafkaConfig;
+    use super::*;
+    use crate::{Headers, ProducerOptions, RecordBuffer};
+
+    fn common(linger: &str) -> Common {
+        let mut config = KafkaConfig::new("a:1");
+        config.producer.insert("linger.ms".to_owned(), linger.to_owned());
+        let options = ProducerOptions::idempotent("p");
+        let (_, settings) =
+            ProduceSettings::new(&config, &options).unwrap_or_else(|e| panic!("{e}"));
+        Common::new(settings, ProducerId { id: 1, epoch: 0 })
+    }
+
+    /// Writes so many records, of which two fit into a batch.
+    fn write(at: &mut Writing, common: &Common, count: usize) {
+        let mut buffer = RecordBuffer::new();
+        (0..count).for_each(|_| buffer.push(0, None, Some(&[0; 100]), &Headers::new()));
+        buffer.iter().for_each(|record| at.append(&record, 120, 300, common));
+    }
+
+    #[test]
+    fn batches_go_one_after_the_other_and_again_under_their_number() {
+        let common = common("0");
+        let mut at = Writing::new(true);
+        write(&mut at, &common, 5);
+        let first = at.take().unwrap();
+        assert_eq!((first.sequence, first.count()), (Some(0), 2));
+        assert_eq!(at.lingers(&common), None, "one is on its way");
+        at.give_back(first);
+        write(&mut at, &common, 1);
+        let first = at.take().unwrap();
+        assert_eq!((first.sequence, first.count()), (Some(0), 2), "nothing is appended to it");
+        at.acknowledge(&first, 40);
+        common.recycle(first);
+        assert_eq!((at.acknowledged, at.is_done()), (Some(42), false));
+        let second = at.take().unwrap();
+        assert_eq!(second.sequence, Some(2));
+        at.refuse(&second, Code::MessageSizeTooLarge);
+        common.recycle(second);
+        assert_eq!((at.failure.take(), at.needs_leader()), (Some(Code::MessageSizeTooLarge), true));
+        let third = at.take().unwrap();
+        assert_eq!((third.sequence, third.count()), (Some(2), 2), "the number was given back");
+        at.acknowledge(&third, -1);
+        common.recycle(third);
+        assert_eq!((at.acknowledged, at.is_done()), (Some(42), true));
+        assert_eq!(common.unacknowledged.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_not_full_lingers() {
+        let common = common("60000");
+        let mut at = Writing::new(false);
+        write(&mut at, &common, 1);
+        assert_eq!(at.lingers(&common), None, "its transaction does not know of it");
+        at.is_added = true;
+        assert!(at.lingers(&common).is_some_and(|time| !time.is_zero()));
+        common.is_urgent.store(true, Ordering::Relaxed);
+        assert_eq!(at.lingers(&common), Some(Duration::ZERO));
+        common.is_urgent.store(false, Ordering::Relaxed);
+        write(&mut at, &common, 2);
+        assert_eq!(at.lingers(&common), Some(Duration::ZERO), "the first one is full");
+        at.take().map(|first| at.acknowledge(&first, 0)).unwrap();
+        assert!(at.lingers(&common).is_some_and(|time| !time.is_zero()));
+    }
+}
