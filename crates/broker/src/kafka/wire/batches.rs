@@ -20,6 +20,8 @@ pub(super) struct Batch {
     /// The number of its first record among all of its producer in the partition, once it has been
     /// sent: nothing is appended any more, and it is sent again as it is.
     pub(super) sequence: Option<i32>,
+    /// Whether it was sent before without an answer that it was written.
+    pub(super) is_repeated: bool,
 }
 
 impl Batch {
@@ -28,7 +30,14 @@ impl Batch {
         memory.clear();
         memory.resize(HEADER, 0);
         let (count, base_timestamp, max_timestamp) = (0, 0, i64::MIN);
-        Self { bytes: memory, count, base_timestamp, max_timestamp, sequence: None }
+        Self {
+            bytes: memory,
+            count,
+            base_timestamp,
+            max_timestamp,
+            sequence: None,
+            is_repeated: false,
+        }
     }
 
     pub(super) fn count(&self) -> i32 {

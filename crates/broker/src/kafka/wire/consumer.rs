@@ -72,13 +72,13 @@ impl Consumer for WireConsumer {
     fn assign(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), BrokerError> {
         let mut state = self.shared.lock();
         self.assignments += 1;
-        state.partitions.insert(partition.clone(), Reading::new(self.assignments, offset));
+        state.insert(partition, Reading::new(self.assignments, offset));
         self.shared.notify(&state);
         Ok(())
     }
 
     fn unassign(&mut self, partition: &TopicPartition) {
-        self.shared.lock().partitions.remove(partition);
+        self.shared.lock().remove(partition);
     }
 
     fn fetch(

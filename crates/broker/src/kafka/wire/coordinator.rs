@@ -16,6 +16,11 @@ use crate::{Clock, SystemClock};
 /// A broker that cannot do it yet is asked again after this time.
 const AGAIN: Duration = Duration::from_millis(5);
 const LONGEST_AGAIN: Duration = Duration::from_millis(100);
+/// A new connection is made and used in so many steps, each with a time of its own: it connects, asks
+/// for versions, logs in, asks.
+const STEPS: u32 = 4;
+/// No step is shorter.
+const LEAST: Duration = Duration::from_millis(100);
 
 /// Why something was not done.
 pub(super) enum Refusal {
@@ -52,16 +57,20 @@ impl Coordinator {
     ) -> Result<T, Refusal> {
         self.connection = self.connection.take().filter(|open| !open.is_idle());
         asked_again(within, |rest| {
+            let clock = SystemClock::new();
             let connection = match &mut self.connection {
                 Some(open) => open,
                 closed => closed.insert(find(self.of, &self.key, settings, brokers, rest)?),
             };
+            let rest = rest.saturating_sub(clock.monotonic()).max(LEAST);
             let answer = connection.call(api, rest, &encode);
             match answer.and_then(|mut answer| decode(&mut answer)) {
                 Ok((error, value)) => match code_of(error) {
                     Code::NoError => Ok(value),
                     code @ (Code::NotCoordinator | Code::CoordinatorNotAvailable) => {
                         self.connection = None;
+                        // It may have been written, and not to enough followers in time.
+                        self.has_lost |= code == Code::CoordinatorNotAvailable;
                         Err(Again::Later(code.to_string()))
                     }
                     code => Err(refused(code)),
@@ -138,9 +147,14 @@ fn ask_first<T>(
     decode: &impl Fn(&mut Decoder<'_>) -> io::Result<T>,
 ) -> Result<T, Again> {
     let mut last = String::from("no broker is known");
+    let clock = SystemClock::new();
     for broker in brokers {
-        // One that does not answer leaves time for others.
-        let within = within.min(settings.setup_timeout) / 2;
+        let rest = within.saturating_sub(clock.monotonic()).min(settings.setup_timeout);
+        if rest.is_zero() {
+            break;
+        }
+        // In steps: one that does not answer leaves time for others.
+        let within = (rest / STEPS).max(LEAST);
         let asked = Connection::open(broker, settings, within)
             .and_then(|mut open| decode(&mut open.call(api, within, encode)?));
         match asked {
@@ -160,13 +174,13 @@ fn find(
     within: Duration,
 ) -> Result<Connection, Again> {
     let encode = |request: &mut Encoder| encode_find(request, of, key);
+    let within = within / 2;
+    let step = (within.min(settings.setup_timeout) / STEPS).max(LEAST);
     let (error, address) =
         ask_first(settings, brokers, within, FIND_COORDINATOR, &encode, &decode_find)?;
     match code_of(error) {
-        Code::NoError => {
-            Connection::open(&address, settings, within.min(settings.setup_timeout) / 2)
-                .map_err(|error| Again::Later(error.to_string()))
-        }
+        Code::NoError => Connection::open(&address, settings, step)
+            .map_err(|error| Again::Later(error.to_string())),
         code @ Code::CoordinatorNotAvailable => Err(Again::Later(code.to_string())),
         code => Err(refused(code)),
     }

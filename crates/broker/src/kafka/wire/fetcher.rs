@@ -105,12 +105,12 @@ impl Work for Fetcher {
             if let Some(ask) = ask {
                 is_news |= take(shared, reader, ask, fetched);
             }
-        })?;
+        });
         self.wait = if is_news { SHORT_WAIT } else { (self.wait * 2).min(common.max_wait) };
         if is_news {
             self.shared.common.wake();
         }
-        Ok(throttle)
+        throttle
     }
 
     /// It is asked for again as it is.

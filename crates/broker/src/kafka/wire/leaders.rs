@@ -150,6 +150,17 @@ impl<P: Led> State<P> {
         }
     }
 
+    /// Has a partition from now on, as if there had been none before.
+    pub(super) fn insert(&mut self, partition: &TopicPartition, at: P) {
+        self.unknown.remove(partition);
+        self.partitions.insert(partition.clone(), at);
+    }
+
+    pub(super) fn remove(&mut self, partition: &TopicPartition) {
+        self.unknown.remove(partition);
+        self.partitions.remove(partition);
+    }
+
     /// Topics of partitions that need a leader and have none.
     pub(super) fn without_leader(&self) -> Vec<String> {
         let mut topics: Vec<String> = self
@@ -206,7 +217,10 @@ impl<P: Led> State<P> {
             };
             let number = |row: &i32| u32::try_from(*row) == Ok(partition.partition);
             let row = topic.partitions.iter().find(|row| number(&row.partition));
+            // Of what has a leader, or is not needed, nothing is to be said.
+            let is_sought = at.needs_leader() && !self.leaders.contains_key(partition);
             let (missing, denied) = match code_of(topic.error) {
+                _ if !is_sought => (None, None),
                 Code::NoError if row.is_none() => (Some(Code::UnknownPartition), None),
                 Code::UnknownTopicOrPartition => (Some(Code::UnknownTopicOrPartition), None),
                 code @ (Code::TopicAuthorizationFailed | Code::InvalidTopic) => (None, Some(code)),
@@ -360,5 +374,9 @@ mod tests {
         assert_eq!(failed(&state, "denied"), Some(Code::TopicAuthorizationFailed));
         assert_eq!(failed(&state, "unknown"), None);
         assert_eq!(state.without_leader(), ["unknown"]);
+        // Of what has a leader nothing is said.
+        state.learn(metadata(&[1], &[("unknown", 0, 1)]));
+        assert!(!state.learn(metadata(&[1], &[("unknown", 29, 0)])).1);
+        assert_eq!(failed(&state, "unknown"), None);
     }
 }

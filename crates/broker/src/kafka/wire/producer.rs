@@ -401,12 +401,9 @@ impl Producer for WireProducer {
             return Ok(());
         }
         self.expect(State::InTransaction, "there is nothing to abort")?;
-        // Batches have numbers: what is not written would leave a gap behind it.
-        let flushed = self.flush();
-        let ended = self.end(false);
-        if flushed.is_err() && self.state == State::Ready {
-            self.state = State::InDoubt;
-        }
+        // What is still on its way would come behind the end of the transaction, of which nobody would
+        // know then; the next producer of the id ends it, and fences that.
+        let ended = self.flush().and_then(|()| self.end(false));
         if ended.is_err() && self.state != State::Fenced {
             self.state = State::InDoubt;
         }

@@ -72,6 +72,8 @@ impl Settings {
             set.or_else(|| settings.set(key, value)).ok_or_else(|| key.clone())?;
         }
         settings.protection = security.protection()?;
+        settings.backoff = settings.backoff.max(Duration::from_millis(1));
+        settings.longest_backoff = settings.longest_backoff.max(settings.backoff);
         Ok(settings)
     }
 

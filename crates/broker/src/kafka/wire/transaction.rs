@@ -117,7 +117,7 @@ impl Transaction {
             *group = Coordinator::new(CoordinatorOf::Group, identity.group.clone());
             group.has_lost = has_lost;
         }
-        group.call(
+        let refused = group.call(
             settings,
             known,
             *within,
@@ -136,7 +136,13 @@ impl Transaction {
                 );
                 Ok(if is_about_member { (0, Some(code)) } else { (error, None) })
             },
-        )
+        )?;
+        // After a commit nobody would tell the group's coordinator that a late copy is of the past:
+        // the transaction is not committed, and the next producer of the id ends it and fences that.
+        if group.has_lost {
+            return Err(Refusal::Unanswered("a request with offsets was not answered".to_owned()));
+        }
+        Ok(refused)
     }
 
     /// Ends it, one way or the other.

@@ -146,8 +146,9 @@ impl Writing {
     }
 
     /// It may have been written or not: it is sent again, under the same number.
-    pub(super) fn give_back(&mut self, batch: Batch) {
+    pub(super) fn give_back(&mut self, mut batch: Batch) {
         self.is_sent = false;
+        batch.is_repeated = true;
         self.queued.push_front(batch);
     }
 
@@ -159,11 +160,15 @@ impl Writing {
         }
     }
 
-    /// It was not written, and is not to be.
+    /// It is not to be written. Its number is given to the next one only if no copy of it can have
+    /// been written before: that one would be taken for it.
     pub(super) fn refuse(&mut self, batch: &Batch, code: Code) {
         self.is_sent = false;
         self.failure = Some(code);
-        if let Some(sequence) = batch.sequence {
+        if let Some(sequence) = batch.sequence
+            && !batch.is_repeated
+            && code != Code::Unknown
+        {
             self.sequence = sequence;
         }
     }
@@ -216,6 +221,17 @@ mod tests {
         at.acknowledge(&third, -1);
         common.recycle(third);
         assert_eq!((at.acknowledged, at.is_done()), (Some(42), true));
+        write(&mut at, &common, 1);
+        let fourth = at.take().unwrap();
+        at.give_back(fourth);
+        let fourth = at.take().unwrap();
+        at.refuse(&fourth, Code::TopicAuthorizationFailed);
+        common.recycle(fourth);
+        write(&mut at, &common, 1);
+        at.failure = None;
+        let fifth = at.take().unwrap();
+        assert_eq!(fifth.sequence, Some(5), "the fourth may have been written");
+        common.recycle(fifth);
         assert_eq!(common.unacknowledged.load(Ordering::Relaxed), 0);
     }
 
