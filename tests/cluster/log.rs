@@ -23,10 +23,10 @@ pub(crate) fn lines() -> Vec<String> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Checks that the consumers of these clients have read by themselves, and not by librdkafka.
+/// Checks that what these clients read and write is not left to librdkafka.
 #[track_caller]
-pub(crate) fn check_readers(client: &str) {
-    let left = |line: &&String| line.contains("read by librdkafka") && line.contains(client);
+pub(crate) fn check_own_requests(client: &str) {
+    let left = |line: &&String| line.contains(" by librdkafka, as for") && line.contains(client);
     assert_eq!(lines().iter().find(left), None);
 }
 

@@ -82,7 +82,7 @@ fn every_right_that_is_missing_is_named() {
     let mut feeder = Feeder::new(&*direct, "ann");
     feeder.feed(100);
     Results::of(&*direct, "ann").check(feeder.fed);
-    log::check_readers("ann-");
+    log::check_own_requests("ann-");
     app.close(Duration::from_secs(10)).unwrap();
 
     let mut wrong = Vec::new();

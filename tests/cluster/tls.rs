@@ -80,7 +80,7 @@ fn every_client_speaks_tls_and_knows_its_broker() {
         Results::of(&*direct, "tls").check(feeder.fed);
         app.close(Duration::from_secs(10)).unwrap();
     }
-    log::check_readers("tls-");
+    log::check_own_requests("tls-");
 
     let error = refused(settings(&server, "tls", &folder.path().join("stranger.pem")));
     println!("by the certificate of a stranger: {error}");

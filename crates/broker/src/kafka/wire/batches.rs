@@ -3,6 +3,10 @@
 use super::records::{CHECKED, HEADER, LENGTH_END, MAGIC, TRANSACTIONAL};
 use crate::{Header, RecordView};
 
+/// What a record takes beside its parts at the most: its length, attributes, time, offset, the lengths
+/// of key and value, the number of its headers.
+const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+
 /// Who writes: its id and epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ProducerId {
@@ -54,6 +58,12 @@ impl Batch {
 
     pub(super) fn into_memory(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// What a record takes at the most.
+    pub(super) fn bound(record: &RecordView<'_>) -> usize {
+        let parts = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        parts + record.headers_len() + RECORD_OVERHEAD
     }
 
     pub(super) fn append(&mut self, record: &RecordView<'_>) {

@@ -1,6 +1,6 @@
 //! Who leads what, between the owner of a client and the threads that work for it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -163,24 +163,18 @@ impl<P: Led> State<P> {
 
     /// Topics of partitions that need a leader and have none.
     pub(super) fn without_leader(&self) -> Vec<String> {
-        let mut topics: Vec<String> = self
-            .partitions
-            .iter()
-            .filter(|(partition, at)| at.needs_leader() && !self.leaders.contains_key(partition))
-            .map(|(partition, _)| partition.topic.to_string())
-            .collect();
-        topics.sort_unstable();
-        topics.dedup();
-        topics
+        self.topics_of(|partition, at| at.needs_leader() && !self.leaders.contains_key(partition))
     }
 
     /// All topics.
     pub(super) fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<String> =
-            self.partitions.keys().map(|partition| partition.topic.to_string()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        topics
+        self.topics_of(|_, _| true)
+    }
+
+    fn topics_of(&self, is_one: impl Fn(&TopicPartition, &P) -> bool) -> Vec<String> {
+        let partitions = self.partitions.iter().filter(|(partition, at)| is_one(partition, at));
+        let topics: BTreeSet<&str> = partitions.map(|(partition, _)| &*partition.topic).collect();
+        topics.into_iter().map(str::to_owned).collect()
     }
 
     /// The brokers that are known.

@@ -25,10 +25,6 @@ use crate::{
 
 /// From so many bytes on partitions are added to the transaction before its end.
 const UNADDED: usize = 256 * 1024;
-/// What a record takes beside its parts at the most: its length, attributes, time, offset, the lengths
-/// of key and value, the number of its headers.
-const RECORD_OVERHEAD: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
-
 /// Writes with requests of its own. A request of a transaction that is not answered is sent again; as
 /// its first copy may act on the next transaction (they look alike), there is no next one: the
 /// producer is to be opened anew under its id, which fences what may still be on its way. Batches have
@@ -309,10 +305,7 @@ impl Producer for WireProducer {
                 state.partitions.entry(partition.clone()).or_insert(new)
             }
         };
-        for record in buffer.iter() {
-            let parts = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            at.append(&record, parts + record.headers_len() + RECORD_OVERHEAD, batch_bytes, common);
-        }
+        at.append(buffer.iter(), batch_bytes, common);
         let is_added = at.is_added;
         self.shared.notify(&state);
         drop(state);

@@ -56,9 +56,9 @@ impl Transaction {
     }
 
     /// Whether a request was not answered: its first copy may come at any time, and would act on the
-    /// next transaction.
+    /// next transaction. One of the group's has ended the producer.
     pub(super) fn has_lost(&self) -> bool {
-        self.coordinator.has_lost || self.group.has_lost
+        self.coordinator.has_lost
     }
 
     /// Tells it of partitions; which one was refused, if one was.
@@ -113,9 +113,7 @@ impl Transaction {
             |answer| Ok((decode_error(answer)?, ())),
         )?;
         if group.key != identity.group {
-            let has_lost = group.has_lost;
             *group = Coordinator::new(CoordinatorOf::Group, identity.group.clone());
-            group.has_lost = has_lost;
         }
         let refused = group.call(
             settings,
@@ -136,13 +134,13 @@ impl Transaction {
                 );
                 Ok(if is_about_member { (0, Some(code)) } else { (error, None) })
             },
-        )?;
-        // After a commit nobody would tell the group's coordinator that a late copy is of the past:
-        // the transaction is not committed, and the next producer of the id ends it and fences that.
+        );
+        // After its end nobody would tell the group's coordinator that a late copy is of the past: the
+        // transaction is not ended here, but by the next producer of the id, which fences that.
         if group.has_lost {
             return Err(Refusal::Unanswered("a request with offsets was not answered".to_owned()));
         }
-        Ok(refused)
+        refused
     }
 
     /// Ends it, one way or the other.

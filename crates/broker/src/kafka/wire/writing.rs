@@ -97,26 +97,31 @@ impl Writing {
         self.queued.is_empty() && !self.is_sent
     }
 
-    /// Appends a record that takes `bound` bytes at the most, in batches of so many bytes.
-    pub(super) fn append(
+    /// Appends records, in batches of so many bytes.
+    pub(super) fn append<'a>(
         &mut self,
-        record: &RecordView<'_>,
-        bound: usize,
+        records: impl Iterator<Item = RecordView<'a>>,
         batch_bytes: usize,
         common: &Common,
     ) {
-        let fits = |batch: &Batch| batch.sequence.is_none() && batch.size() + bound <= batch_bytes;
-        if !self.queued.back().is_some_and(fits) {
-            let batch = common.new_batch();
-            common.unacknowledged.fetch_add(batch.size(), Ordering::Relaxed);
-            self.queued.push_back(batch);
-            self.since = SystemClock::new();
+        let mut bytes = 0;
+        for record in records {
+            let bound = Batch::bound(&record);
+            let fits =
+                |batch: &Batch| batch.sequence.is_none() && batch.size() + bound <= batch_bytes;
+            if !self.queued.back().is_some_and(fits) {
+                let batch = common.new_batch();
+                bytes += batch.size();
+                self.queued.push_back(batch);
+                self.since = SystemClock::new();
+            }
+            if let Some(batch) = self.queued.back_mut() {
+                let before = batch.size();
+                batch.append(&record);
+                bytes += batch.size() - before;
+            }
         }
-        if let Some(batch) = self.queued.back_mut() {
-            let before = batch.size();
-            batch.append(record);
-            common.unacknowledged.fetch_add(batch.size() - before, Ordering::Relaxed);
-        }
+        common.unacknowledged.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// How long the next batch is to wait for others, if there is one and none is on its way: only so
@@ -193,7 +198,7 @@ mod tests {
     fn write(at: &mut Writing, common: &Common, count: usize) {
         let mut buffer = RecordBuffer::new();
         (0..count).for_each(|_| buffer.push(0, None, Some(&[0; 100]), &Headers::new()));
-        buffer.iter().for_each(|record| at.append(&record, 120, 300, common));
+        at.append(buffer.iter(), 320, common);
     }
 
     #[test]
